@@ -68,7 +68,9 @@ export interface ListenOptions {
   /** A longer message ends its stream with RESOURCE_EXHAUSTED. */
   readonly messageBytesMax: number;
   readonly streamsPerConnectionMax: number;
-  /** Methods whose streams carry bulk bytes to this side: their connections get a wide receive window. */
+  /** The methods that are answered, as `/package.Service/Method`; a stream of any other ends with UNIMPLEMENTED and is never shown. */
+  readonly methods: readonly string[];
+  /** Those of `methods` whose streams carry bulk bytes to this side: their connections get a wide receive window. */
   readonly bulkMethods: readonly string[];
 }
 
