@@ -2,4 +2,5 @@
 
 export * from "./admin.ts";
 export * from "./cluster-api.ts";
+export * from "./controller-api.ts";
 export * from "./data.ts";

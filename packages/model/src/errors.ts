@@ -95,3 +95,9 @@ export function toFailure(error: unknown): Failure {
   if (error instanceof ClusterError) return { code: error.code, message: error.message };
   return { code: "UNKNOWN_SERVER_ERROR", message: error instanceof Error ? error.message : String(error) };
 }
+
+/** The failure that `error` is to a caller of an operation. Rethrows what no handler may catch: anything but a `ClusterError`. */
+export function failureOf(error: unknown): Failure {
+  if (error instanceof ClusterError) return { code: error.code, message: error.message };
+  throw error;
+}

@@ -2,6 +2,7 @@
 
 export * from "./compression.ts";
 export * from "./config/property.ts";
+export * from "./config/server-config.ts";
 export * from "./config/topic-config.ts";
 export * from "./errors.ts";
 export * from "./ids.ts";

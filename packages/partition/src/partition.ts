@@ -1,0 +1,132 @@
+// One partition on this broker: its log, the role that the metadata gives it, and who waits for records.
+// Handlers ask it to append and to read; it never parses a batch and never talks to the network.
+
+import type { PartitionLog, ReadResult } from "@varve/log";
+import type { Failure, Offset, PartitionId, TopicConfig } from "@varve/model";
+import { partitionKey } from "@varve/model";
+import { Leadership, type LeaderState } from "./leadership.ts";
+
+type Role = { readonly kind: "idle" } | { readonly kind: "leader"; readonly leadership: Leadership };
+
+/** The lead of the partition here, or why not. */
+export type Led = { readonly kind: "leader"; readonly leadership: Leadership } | { readonly kind: "failed"; readonly failure: Failure };
+
+interface QueuedAppend {
+  readonly batchBytes: number;
+  readonly append: () => void;
+}
+
+/** Appends that wait for room in the log, at most; past it they are refused. */
+export const waitingAppendsMax = 10_000;
+
+export class Partition {
+  readonly id: PartitionId;
+  readonly topicName: string;
+  readonly log: PartitionLog;
+  #config: TopicConfig;
+  #role: Role = { kind: "idle" };
+  #closed: Failure | undefined;
+  readonly #readers = new Set<() => void>();
+  readonly #queue: QueuedAppend[] = [];
+  #queueMoves = false;
+
+  constructor(topicName: string, log: PartitionLog, config: TopicConfig) {
+    this.id = log.id;
+    this.topicName = topicName;
+    this.log = log;
+    this.#config = config;
+  }
+
+  get config(): TopicConfig {
+    return this.#config;
+  }
+
+  /** Leads in the epoch of `state`; a no-op when it does already. @throws {InvariantError} on an older epoch. */
+  lead(state: LeaderState): void {
+    if (this.#role.kind === "leader") {
+      if (this.#role.leadership.leaderEpoch === state.leaderEpoch) return;
+      this.#role.leadership.resign(this.#failure("NOT_LEADER_OR_FOLLOWER", `epoch ${this.#role.leadership.leaderEpoch} has ended`));
+    }
+    this.#role = { kind: "leader", leadership: new Leadership(this.log, state, this.#config, () => this.#wakeReaders()) };
+    this.#wakeReaders();
+  }
+
+  /** @param leaderEpoch the epoch that the caller believes in; undefined skips the check. */
+  led(leaderEpoch: number | undefined): Led {
+    if (this.#closed !== undefined) return { kind: "failed", failure: this.#closed };
+    if (this.log.offline !== undefined) return { kind: "failed", failure: this.log.offline };
+    if (this.#role.kind !== "leader") return { kind: "failed", failure: this.#failure("NOT_LEADER_OR_FOLLOWER", "not led here") };
+    const { leadership } = this.#role;
+    if (leaderEpoch === undefined || leaderEpoch === leadership.leaderEpoch) return this.#role;
+    const code = leaderEpoch < leadership.leaderEpoch ? "FENCED_LEADER_EPOCH" : "UNKNOWN_LEADER_EPOCH";
+    return { kind: "failed", failure: this.#failure(code, `epoch ${leaderEpoch} was named, ${leadership.leaderEpoch} is in force`) };
+  }
+
+  /**
+   * Runs `append` when the log has room for a batch of that size: in this call when it has, else when its turn comes, in order.
+   * By then the leadership may have ended: `append` asks again.
+   * @returns false when too many wait already.
+   */
+  whenRoom(batchBytes: number, append: () => void): boolean {
+    if (!this.#queueMoves && this.log.room(batchBytes) === true) {
+      append();
+      return true;
+    }
+    if (this.#queue.length >= waitingAppendsMax) return false;
+    this.#queue.push({ batchBytes, append });
+    if (!this.#queueMoves) {
+      this.#queueMoves = true;
+      void this.#drainQueue();
+    }
+    return true;
+  }
+
+  /** Committed batches from `from` on. */
+  read(leadership: Leadership, from: Offset, bytesMax: number): ReadResult | Promise<ReadResult> {
+    return this.log.read(from, bytesMax, leadership.highWatermark);
+  }
+
+  /** Calls `wake` whenever the high watermark or the role changes, until the returned function is called. */
+  onChange(wake: () => void): () => void {
+    this.#readers.add(wake);
+    return () => this.#readers.delete(wake);
+  }
+
+  async configure(config: TopicConfig): Promise<void> {
+    this.#config = config;
+    await this.log.configure(config);
+    if (this.#role.kind === "leader") this.#role.leadership.configure(config);
+  }
+
+  /** The topic is gone, or the broker shuts down: everyone who waits here learns why. */
+  close(failure: Failure): void {
+    if (this.#closed !== undefined) return;
+    this.#closed = failure;
+    if (this.#role.kind === "leader") this.#role.leadership.resign(failure);
+    this.#role = { kind: "idle" };
+    this.#wakeReaders();
+  }
+
+  async #drainQueue(): Promise<void> {
+    for (let next = this.#queue[0]; next !== undefined; next = this.#queue[0]) {
+      // An append to a closed or offline partition runs at once: it finds out by itself, and answers why.
+      const room = this.#closed !== undefined || this.log.offline !== undefined || this.log.room(next.batchBytes);
+      if (room === true) {
+        this.#queue.shift();
+        next.append();
+      } else {
+        await room.catch(() => {});
+      }
+    }
+    this.#queueMoves = false;
+  }
+
+  #wakeReaders(): void {
+    for (const wake of [...this.#readers]) wake();
+  }
+
+  #failure(code: Failure["code"], what: string): Failure {
+    return { code, message: `${this.topicName}-${this.id.partition} (${partitionKey(this.id)}): ${what}` };
+  }
+}
+
