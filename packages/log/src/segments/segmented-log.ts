@@ -1,0 +1,120 @@
+// One partition on one disk: segments, indexes, leader epochs, producers. It decides nothing about durability: what is synced when, and
+// what may be believed after a crash, is its caller's business (journaled-log.ts, recovery.ts). Layout: docs/formats/segment.md.
+
+import { type Failure, InvariantError, type Offset, type TopicConfig } from "@varve/model";
+import type { EpochEnd, ReadResult } from "../log.ts";
+import type { SegmentContext } from "./context.ts";
+import type { AdoptedTail, LogPosition, Trusted } from "./position.ts";
+
+/** What a batch is to the producer state: kafka-protocol.md 3.10. */
+export type ProducerCheck =
+  | { readonly kind: "new" }
+  | { readonly kind: "duplicate"; readonly baseOffset: Offset; readonly lastOffset: Offset; readonly appendTimeMs: number }
+  | { readonly kind: "refused"; readonly failure: Failure };
+
+/** What one step of the scrub saw. */
+export interface ScrubStep {
+  readonly readBytes: number;
+  /** Damage found in this step; its range is offline from now on, and logged. */
+  readonly damagedBatches: number;
+  /** The whole log has been read once since the scrub last began at its start. */
+  readonly roundDone: boolean;
+}
+
+/**
+ * Calls that change the log (`appendStamped`, and all that return a promise but `read`, `findByTime`, `retentionStart`, `scrubStep`, `sync`)
+ * never overlap each other: the caller sees to it. Reads and syncs may overlap with any of them but `close` and `drop`.
+ */
+export interface SegmentedLog {
+  readonly folder: string;
+  readonly logStart: Offset;
+  readonly logEnd: Offset;
+  /** Base of the segment that the next batch goes to, and that segment's length. */
+  readonly activeBase: Offset;
+  readonly activeBytes: number;
+  /** Of `logEnd`. */
+  readonly position: LogPosition;
+  /** Bytes of all segments. */
+  readonly byteLength: number;
+  readonly latestEpoch: { readonly epoch: number; readonly startOffset: Offset } | undefined;
+  /** Something was written, cut or deleted that no `sync` has covered yet. */
+  readonly isDirty: boolean;
+  /** Bytes of content among it. */
+  readonly dirtyBytes: number;
+
+  /** Takes a changed configuration for all that comes. */
+  configure(config: TopicConfig): void;
+
+  /** Whether `roll` must come before an append of so many bytes: segment.bytes, segment.ms, an index full, an offset too far from the base. */
+  mustRoll(batchBytes: number, nowMs: number): boolean;
+  /** Closes the active segment and opens the next at `logEnd`. A no-op while the active one is empty. */
+  roll(): Promise<void>;
+
+  /** @param batch one batch whose header was checked; its base offset and epoch are not looked at. Allocates nothing when it is new. */
+  checkProducer(batch: Uint8Array, nowMs: number): ProducerCheck;
+
+  /**
+   * Writes one or more stamped batches at `logEnd` into the page cache; whole, with good checksums, offsets that continue at `logEnd` and
+   * epochs that do not fall: that was checked. The bytes belong to the log from now on and never change again.
+   * @throws {DiskError} no-space or io; then the log is as it was but for bytes behind its end: `cut(logEnd)` before the next append.
+   */
+  appendStamped(batches: Uint8Array): void;
+
+  /** See `PartitionLog.read`. */
+  read(from: Offset, bytesMax: number, below: Offset): ReadResult | Promise<ReadResult>;
+  /** See `PartitionLog.findByTime`. */
+  findByTime(timestampMs: number, below: Offset): Promise<ReadResult | undefined>;
+  /** See `PartitionLog.endOfEpoch`. */
+  endOfEpoch(epoch: number): EpochEnd | undefined;
+
+  /** Where a cut at `end` would end the log: `end`, or the base of the batch that it falls into; at least `logStart`. */
+  cutEnd(end: Offset): Promise<Offset>;
+  /**
+   * Cuts the log, its indexes, epochs, producers and tail off at `cutEnd(end)`, and with them all bytes behind: at `logEnd` it drops
+   * what a failed append or an untrusted tail left there. Not synced. @returns the new end.
+   */
+  cut(end: Offset): Promise<Offset>;
+  /** Empties the log; the next append comes at `start`. Not synced. */
+  reset(start: Offset): Promise<void>;
+  /** Moves `logStart` (a no-op at or below it), and deletes nothing. @param start at most `logEnd`. */
+  raiseStart(start: Offset): void;
+  /** Deletes the segments that lie wholly below `logStart`, oldest first, never the active one. @returns how many. */
+  deleteBelowStart(): Promise<number>;
+
+  /** After `open` behind a trusted place: scans on from there, keeps what is whole, writes that again (journal.md 6.5), cuts the rest. */
+  adoptTail(): Promise<AdoptedTail>;
+
+  /**
+   * Syncs all that is dirty when it is called: contents, the epoch checkpoint, the folder.
+   * @returns the place below which all is synced: the end at the call, or a lower one when the log was cut meanwhile.
+   * @throws {DiskError} io: see `DiskFile.sync`.
+   */
+  sync(): Promise<LogPosition>;
+
+  /** Which log start retention wants: whole segments by time and by size, never the active one, never above `highWatermark`; undefined for no change. */
+  retentionStart(nowMs: number, highWatermark: Offset): Promise<Offset | undefined>;
+  /** Reads and checks up to about `bytesMax` on from where the last step stopped, for at most about `stepBudgetMs` a turn. */
+  scrubStep(bytesMax: number): Promise<ScrubStep>;
+  /** Forgets producers that have not written for `producerExpiryMs`. @returns how many. */
+  expireProducers(nowMs: number): number;
+
+  /** Writes what a clean opening needs (index ends, producer snapshot), syncs everything and closes all files. */
+  close(): Promise<void>;
+  /** Closes all files and deletes them, and the folder. The caller syncs the folder above. */
+  drop(): Promise<void>;
+}
+
+/** An empty log in a folder that exists: files made, not synced. */
+export function createSegmentedLog(context: SegmentContext, folder: string, config: TopicConfig, logStart: Offset): Promise<SegmentedLog> {
+  throw new InvariantError(`not built: ${context} ${folder} ${config} ${logStart}`);
+}
+
+/**
+ * Opens what is there. Nothing below `trusted` is scanned: lengths and indexes are taken as they are, an index that is missing, too short
+ * or contradicts itself is rebuilt from its segment. Behind `trusted` nothing is assumed: the log ends there, whatever bytes follow, until
+ * `adoptTail` takes them or `cut(logEnd)` drops them; one of the two comes before the first append.
+ * @throws {DiskError} not-found when the folder is missing.
+ */
+export function openSegmentedLog(context: SegmentContext, folder: string, config: TopicConfig, trusted: Trusted, logStart: Offset): Promise<SegmentedLog> {
+  throw new InvariantError(`not built: ${context} ${folder} ${config} ${trusted} ${logStart}`);
+}
