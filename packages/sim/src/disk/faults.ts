@@ -1,0 +1,48 @@
+// What a disk does wrong, and how long it takes: probabilities and means, drawn per seed or set by a test.
+
+import type { Random } from "../random.ts";
+
+/** Probabilities are per operation, times are milliseconds of the world. */
+export interface DiskFaults {
+  /** A sync of a file or folder fails; what it covered counts as written and is lost with the power. */
+  readonly syncFails: number;
+  /** A read fails with `io`. */
+  readonly readFails: number;
+  /** An operation takes `stallMs` on average instead of its usual time. */
+  readonly stalls: number;
+  readonly stallMs: number;
+  /** Means of the usual times. */
+  readonly readMs: number;
+  readonly writeMs: number;
+  readonly syncMs: number;
+  /** Opening, renaming, removing, listing. */
+  readonly nameMs: number;
+}
+
+/** A disk that does nothing wrong. */
+export const soundDisk: DiskFaults = {
+  syncFails: 0,
+  readFails: 0,
+  stalls: 0,
+  stallMs: 0,
+  readMs: 0.1,
+  writeMs: 0.1,
+  syncMs: 1,
+  nameMs: 0.1,
+};
+
+/**
+ * A slow disk with stalls; its failures (sync, read) stay off, since a broker must not survive a failed sync and whoever wants
+ * one says so. Source of the ranges: correctness.md 4.8.
+ */
+export function drawDiskFaults(random: Random): DiskFaults {
+  return {
+    ...soundDisk,
+    stalls: random.pick([0, 0, 0.001, 0.01]),
+    stallMs: random.pick([20, 200, 1_000]),
+    readMs: random.pick([0.05, 0.5, 5]),
+    writeMs: random.pick([0.05, 0.5, 5]),
+    syncMs: random.pick([0.2, 1, 5, 30]),
+    nameMs: random.pick([0.05, 0.5, 5]),
+  };
+}
