@@ -4,12 +4,23 @@
 import type { PartitionLog, ReadResult } from "@varve/log";
 import type { Failure, Offset, PartitionId, TopicConfig } from "@varve/model";
 import { partitionKey } from "@varve/model";
+import type { ProduceBounds } from "@varve/record";
 import { Leadership, type LeaderState } from "./leadership.ts";
 
 type Role = { readonly kind: "idle" } | { readonly kind: "leader"; readonly leadership: Leadership };
 
 /** The lead of the partition here, or why not. */
 export type Led = { readonly kind: "leader"; readonly leadership: Leadership } | { readonly kind: "failed"; readonly failure: Failure };
+
+function boundsOf(config: TopicConfig): ProduceBounds {
+  return {
+    batchBytesMax: config["max.message.bytes"],
+    segmentBytesMax: config["segment.bytes"],
+    timestampType: config["message.timestamp.type"],
+    timestampBeforeMaxMs: config["message.timestamp.before.max.ms"],
+    timestampAfterMaxMs: config["message.timestamp.after.max.ms"],
+  };
+}
 
 interface QueuedAppend {
   readonly batchBytes: number;
@@ -24,6 +35,7 @@ export class Partition {
   readonly topicName: string;
   readonly log: PartitionLog;
   #config: TopicConfig;
+  #batchBounds: ProduceBounds;
   #role: Role = { kind: "idle" };
   #closed: Failure | undefined;
   readonly #readers = new Set<() => void>();
@@ -35,10 +47,16 @@ export class Partition {
     this.topicName = topicName;
     this.log = log;
     this.#config = config;
+    this.#batchBounds = boundsOf(config);
   }
 
   get config(): TopicConfig {
     return this.#config;
+  }
+
+  /** What the topic allows a producer to send. */
+  get batchBounds(): ProduceBounds {
+    return this.#batchBounds;
   }
 
   /** Leads in the epoch of `state`; a no-op when it does already. @throws {InvariantError} on an older epoch. */
@@ -94,6 +112,7 @@ export class Partition {
 
   async configure(config: TopicConfig): Promise<void> {
     this.#config = config;
+    this.#batchBounds = boundsOf(config);
     await this.log.configure(config);
     if (this.#role.kind === "leader") this.#role.leadership.configure(config);
   }

@@ -1,9 +1,9 @@
 // Where a partition begins, where it ends for consumers, and which record is the first of a time. A look-up by time opens one batch.
 
 import type { ListedOffset, ListOffsetsEntry, Outcome } from "@varve/api";
-import { ClusterError, type Failure, type Offset, failureOf } from "@varve/model";
+import { ClusterError, type Compression, type Failure, failureOf, type Offset } from "@varve/model";
 import type { Leadership, Partition } from "@varve/partition";
-import { firstRecordAtTime } from "@varve/record";
+import { RecordReader } from "@varve/record";
 import type { BrokerContext } from "../context.ts";
 
 export async function listOffsets(context: BrokerContext, entries: readonly ListOffsetsEntry[]): Promise<readonly Outcome<ListedOffset>[]> {
@@ -34,13 +34,22 @@ async function byTime(context: BrokerContext, leadership: Leadership, partition:
   if (found.kind === "damaged") return { kind: "failed", failure: { code: "CORRUPT_MESSAGE", message: found.error.message } };
   if (found.kind === "out-of-range") return { kind: "failed", failure: moved(partition) };
   try {
-    const record = firstRecordAtTime(found.chunks[0]!, timestampMs, partition.log.logStart, context.compression);
-    // The batch's header promises a record of that time; one that has none lies.
-    if (record === undefined) throw new ClusterError("CORRUPT_MESSAGE", `${partition.topicName}-${partition.id.partition}: a batch holds no record of the time that its header names`);
-    return { kind: "ok", value: { offset: record.offset as Offset, timestampMs: record.timestampMs, leaderEpoch } };
+    const record = firstAtTime(found.chunks[0]!, timestampMs, partition.log.logStart, context.compression);
+    // The header promised a record of that time; a batch that has none lies.
+    if (record === undefined) throw new ClusterError("INVALID_RECORD", `${partition.topicName}-${partition.id.partition}: a batch lacks the time in its header`);
+    return { kind: "ok", value: { ...record, leaderEpoch } };
   } catch (error) {
     return { kind: "failed", failure: failureOf(error) };
   }
+}
+
+function firstAtTime(batch: Uint8Array, timestampMs: number, logStart: Offset, compression: Compression): { offset: Offset; timestampMs: number } | undefined {
+  const reader = new RecordReader(compression);
+  reader.open(batch);
+  while (reader.next()) {
+    if (reader.timestamp >= timestampMs && reader.offset >= logStart) return { offset: reader.offset as Offset, timestampMs: reader.timestamp };
+  }
+  return undefined;
 }
 
 function moved(partition: Partition): Failure {
