@@ -1,0 +1,21 @@
+// Errors of the platform's file calls in the port's words.
+
+import { DiskError, type DiskErrorKind } from "../disk.ts";
+
+const kinds: Readonly<Record<string, DiskErrorKind>> = {
+  ENOENT: "not-found",
+  ENOTDIR: "not-found",
+  EEXIST: "exists",
+  ENOSPC: "no-space",
+  EDQUOT: "no-space",
+  EMFILE: "too-many-files",
+  ENFILE: "too-many-files",
+  ENOTEMPTY: "not-empty",
+};
+
+/** @param action what was tried, as in "cannot <action>". @param path as the caller named it. */
+export function diskError(error: unknown, path: string, action: string): DiskError {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  const kind = kinds[code] ?? "io";
+  return new DiskError(kind, path, `cannot ${action}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+}
