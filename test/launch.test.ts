@@ -1,0 +1,159 @@
+// Shows what the launcher promises: it installs when and only when a manifest changed, keeps stdout clean, and is as good as
+// the command itself to whoever watches exit codes, signals and streams. `npx` is a stand-in here, so no network is needed.
+
+import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from "node:child_process";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
+
+// As in the launcher: signals of one kind that follow each other faster are one.
+const repeatedSignalMs = 500;
+
+let clone = "";
+
+const launcher = () => join(clone, "deploy", "launch.mjs");
+const installs = () => readFileSync(join(clone, "installs"), "utf8").trim().split("\n");
+
+// As `varve`, a program that does what its first argument says.
+const command = `
+const [what, ...rest] = process.argv.slice(2);
+if (what === "echo") process.stdin.pipe(process.stdout);
+if (what === "exit") process.exitCode = Number(rest[0]);
+if (what === "die") process.kill(process.pid, "SIGKILL");
+if (what === "say") console.log(JSON.stringify({ rest, threads: process.env.UV_THREADPOOL_SIZE, cache: process.env.NODE_COMPILE_CACHE }));
+if (what === "stay") {
+  for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => console.log(signal));
+  process.on("SIGHUP", () => process.exit(7));
+  setInterval(() => {}, 1000);
+  console.log("ready");
+}
+`;
+
+// As `npx`: notes that it ran, and leaves behind what an install leaves behind as far as the launcher looks.
+const npx = `#!/bin/sh
+echo "$@" >> installs
+[ ! -e broken ] || { echo "what pnpm says on stdout"; echo "and on stderr" >&2; exit 3; }
+mkdir -p node_modules/.bin && ln -sf "$REAL_NODE" node_modules/.bin/node
+`;
+
+beforeEach(() => {
+  clone = mkdtempSync(join(tmpdir(), "varve-launch-"));
+  for (const folder of ["deploy", "bin", "packages/cli/src"]) mkdirSync(join(clone, folder), { recursive: true });
+  copyFileSync(join(import.meta.dirname, "..", "deploy", "launch.mjs"), launcher());
+  writeFileSync(join(clone, "package.json"), JSON.stringify({ packageManager: "pnpm@12.0.0" }));
+  writeFileSync(join(clone, "packages", "cli", "package.json"), JSON.stringify({ type: "module" }));
+  writeFileSync(join(clone, "packages", "cli", "src", "main.ts"), command);
+  writeFileSync(join(clone, "bin", "npx"), npx);
+  chmodSync(join(clone, "bin", "npx"), 0o755);
+});
+
+afterEach(() => rmSync(clone, { recursive: true, force: true }));
+
+function environment(): NodeJS.ProcessEnv {
+  const { NODE_COMPILE_CACHE: _cache, UV_THREADPOOL_SIZE: _threads, npm_lifecycle_event: _event, ...rest } = process.env;
+  return { ...rest, PATH: [join(clone, "bin"), process.env.PATH].join(delimiter), REAL_NODE: process.execPath };
+}
+
+function launch(args: readonly string[], input = "") {
+  return spawnSync(process.execPath, [launcher(), ...args], { env: environment(), cwd: clone, encoding: "utf8", input });
+}
+
+/** Resolves with what the program has printed once that matches. */
+function printed(child: ChildProcessWithoutNullStreams, pattern: RegExp): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = "";
+    child.stdout.on("data", (chunk: Buffer) => {
+      text += chunk.toString();
+      if (pattern.test(text)) resolve(text);
+    });
+    child.on("exit", () => reject(new Error(`ended before it printed ${pattern}: ${text}`)));
+  });
+}
+
+const ended = (child: ChildProcessWithoutNullStreams): Promise<number | null> => new Promise((resolve) => child.on("exit", resolve));
+
+test("the first run installs what the lockfile pins, the second one does not", () => {
+  expect(launch(["varve", "say"]).stderr).toMatch(/^varve: installing dependencies with pnpm@12\.0\.0 … done in [\d.]+ s\n$/);
+  expect(launch(["varve", "say"]).stderr).toBe("");
+  expect(installs()).toEqual([expect.stringMatching(/^-y pnpm@12\.0\.0 install --frozen-lockfile /)]);
+});
+
+test.each(["pnpm-lock.yaml", "pnpm-workspace.yaml", "packages/log/package.json"])("a change of %s installs again", (path) => {
+  launch(["varve", "say"]);
+  mkdirSync(join(clone, path, ".."), { recursive: true });
+  writeFileSync(join(clone, path), "{}");
+  launch(["varve", "say"]);
+  expect(installs()).toHaveLength(2);
+});
+
+test("a failed install shows what pnpm said on stderr, runs nothing, and is tried again", () => {
+  launch(["varve", "say"]);
+  writeFileSync(join(clone, "pnpm-lock.yaml"), "changed");
+  writeFileSync(join(clone, "broken"), "");
+  const failed = launch(["varve", "say"]);
+  expect(failed.status).toBe(1);
+  expect(failed.stdout).toBe("");
+  expect(failed.stderr).toContain("what pnpm says on stdout\nand on stderr\n");
+  expect(failed.stderr).toContain("exit code 3");
+  rmSync(join(clone, "pnpm-lock.yaml"));
+  expect(launch(["varve", "say"]).status).toBe(1);
+  rmSync(join(clone, "broken"));
+  expect(launch(["varve", "say"]).status).toBe(0);
+});
+
+test("the lock of a launcher that was killed does not stop the next one", () => {
+  const dead = spawnSync(process.execPath, ["-e", ""]).pid;
+  mkdirSync(join(clone, "node_modules"));
+  writeFileSync(join(clone, "node_modules", ".varve-install.lock"), String(dead));
+  expect(launch(["varve", "say"]).status).toBe(0);
+  expect(existsSync(join(clone, "node_modules", ".varve-install.lock"))).toBe(false);
+});
+
+test("two launchers at once install once", async () => {
+  const both = [1, 2].map(() => spawn(process.execPath, [launcher(), "varve", "say"], { env: environment(), cwd: clone }));
+  expect(await Promise.all(both.map(ended))).toEqual([0, 0]);
+  expect(installs()).toHaveLength(1);
+});
+
+test("the command gets its arguments, the thread pool and the compile cache; stdout is its own alone", () => {
+  const { stdout } = launch(["varve", "say", "--flag", "two words"]);
+  const cache = join(clone, "node_modules", ".cache", "varve-compile");
+  expect(JSON.parse(stdout)).toEqual({ rest: ["--flag", "two words"], threads: "8", cache });
+});
+
+test("stdin, stdout, the exit code and death by a signal pass through", () => {
+  expect(launch(["varve", "echo"], "a\nb\n").stdout).toBe("a\nb\n");
+  expect(launch(["varve", "exit", "6"]).status).toBe(6);
+  expect(launch(["varve", "die"]).status).toBe(128 + 9);
+});
+
+test("a signal reaches the command once, however often it arrives within a moment", async () => {
+  launch(["varve", "say"]);
+  const child = spawn(process.execPath, [launcher(), "varve", "stay"], { env: environment(), cwd: clone });
+  onTestFinished(() => void child.kill("SIGHUP"));
+  await printed(child, /ready/);
+  const got = printed(child, /SIGTERM/);
+  // One after the other in one go, as from a terminal and from npm.
+  const startedAtMs = performance.now();
+  for (let times = 0; times < 3; times++) child.kill("SIGINT");
+  // Were we held up for so long that they no longer look like one, more may pass.
+  const interruptsMax = 1 + Math.floor((performance.now() - startedAtMs) / repeatedSignalMs);
+  child.kill("SIGTERM");
+  const signals = (await got).trim().split("\n");
+  expect(signals.filter((signal) => signal === "SIGTERM")).toHaveLength(1);
+  const interrupts = signals.filter((signal) => signal === "SIGINT").length;
+  expect(interrupts).toBeGreaterThanOrEqual(1);
+  expect(interrupts).toBeLessThanOrEqual(interruptsMax);
+  const end = ended(child);
+  child.kill("SIGHUP");
+  expect(await end).toBe(7);
+});
+
+test("an unknown command is answered with the known ones and exit code 2", () => {
+  expect(launch(["serve"])).toMatchObject({ status: 2, stdout: "", stderr: expect.stringContaining("start|test|sim|bench|varve") });
+});
+
+test("a command whose entry this clone lacks says which file is missing", () => {
+  expect(launch(["bench"])).toMatchObject({ status: 1, stderr: expect.stringContaining("bench/main.ts is not in this clone") });
+});
