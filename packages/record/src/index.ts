@@ -8,6 +8,17 @@ export {
   type RecordField,
   recordBytesBound,
 } from "./batch-builder.ts";
+export {
+  buildControlBatch,
+  buildEndTransactionMarker,
+  type ControlBatchPlace,
+  type ControlRecord,
+  type ControlType,
+  controlTypes,
+  type EndTransactionMarker,
+  readControlBatch,
+  type TransactionOutcome,
+} from "./control-batch.ts";
 export { crc32c, crc32cInScript } from "./crc32c.ts";
 export * from "./header.ts";
 export { batchHeaderBytes, batchLengthOffsetBytes } from "./layout.ts";
