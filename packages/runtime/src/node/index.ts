@@ -2,7 +2,6 @@
 
 export { nodeClock } from "./clock.ts";
 export { nodeCompression } from "./compression.ts";
-export { nodeCompression } from "./compression.ts";
 export { nodeDisk } from "./disk.ts";
 export { nodeEntropy } from "./entropy.ts";
 export { type LogLevel, type LogOptions, logLevels, type NodeLogger, nodeLogger } from "./logger.ts";
