@@ -35,6 +35,7 @@ test("imports are found in every form, with the way in which they run", () => {
     'export type { F } from "./export-type.ts";',
     'const g = await import("./lazy.ts");',
     'type H = import("./type-query.ts").H;',
+    'const j = createRequire(import.meta.url)("required") as typeof k;',
     'export type I = "from"; export { a }; const from = "x"; import.meta.url; x.import("./no.ts");',
   ].join("\n");
   expect(sourceOf(text).imports.map(({ specifier, kind }) => `${kind} ${specifier}`)).toEqual([
@@ -47,6 +48,7 @@ test("imports are found in every form, with the way in which they run", () => {
     "type ./export-type.ts",
     "lazy ./lazy.ts",
     "lazy ./type-query.ts",
+    "lazy required",
   ]);
 });
 

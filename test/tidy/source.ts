@@ -123,6 +123,8 @@ function importsOf(tokens: readonly Token[]): readonly Import[] {
     if ((token.text === "import" || token.text === "require") && next?.text === "(") {
       const specifier = tokens[at + 2];
       if (specifier?.kind === "text") imports.push({ specifier: specifier.text, line: specifier.line, kind: "lazy" });
+    } else if (token.text === "createRequire" && isRequireHere(tokens, at)) {
+      imports.push({ specifier: tokens[at + 9]!.text, line: tokens[at + 9]!.line, kind: "lazy" });
     } else if (token.text === "import" && next?.kind === "text") {
       imports.push({ specifier: next.text, line: next.line, kind: "static" });
     } else if (token.text === "import" ? next?.text !== "." : token.text === "export" && /^([*{]|type)$/.test(next?.text ?? "")) {
@@ -132,6 +134,12 @@ function importsOf(tokens: readonly Token[]): readonly Import[] {
     }
   }
   return imports;
+}
+
+/** Whether `createRequire(import.meta.url)("name")` stands here, from its first to its tenth token. */
+function isRequireHere(tokens: readonly Token[], at: number): boolean {
+  const signs = tokens.slice(at + 1, at + 9).map((token) => token.text);
+  return signs.join("") === "(import.meta.url)(" && tokens[at + 9]?.kind === "text";
 }
 
 /** The string after the clause's `from`, or undefined when the statement is no import after all (`export type X = …`). */
