@@ -81,7 +81,10 @@ export interface DeleteRecordsEntry {
   readonly before: Offset | undefined;
 }
 
-export type OffsetPosition = { readonly kind: "earliest" } | { readonly kind: "latest" } | { readonly kind: "timestamp"; readonly timestampMs: number };
+export type OffsetPosition =
+  | { readonly kind: "earliest" }
+  | { readonly kind: "latest" }
+  | { readonly kind: "timestamp"; readonly timestampMs: number };
 
 export interface ListOffsetsEntry {
   readonly id: PartitionId;

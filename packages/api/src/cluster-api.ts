@@ -2,8 +2,20 @@
 
 import type { Offset } from "@varve/model";
 import type {
-  ClusterDescription, ConfigChange, ConfigEntry, DeletedTopic, DeleteRecordsEntry, ListedOffset, ListOffsetsEntry, NewTopic, Outcome,
-  ProducerIdentity, TopicDescription, TopicPage, TopicReference, TopicSummary,
+  ClusterDescription,
+  ConfigChange,
+  ConfigEntry,
+  DeletedTopic,
+  DeleteRecordsEntry,
+  ListedOffset,
+  ListOffsetsEntry,
+  NewTopic,
+  Outcome,
+  ProducerIdentity,
+  TopicDescription,
+  TopicPage,
+  TopicReference,
+  TopicSummary,
 } from "./admin.ts";
 import type { FetchRequest, FetchResult, ProduceRequest, ProduceResult } from "./data.ts";
 

@@ -17,8 +17,8 @@ export class Partitions {
 
   add(partition: Partition): void {
     const { topicId, partition: number } = partition.id;
-    let topic = this.#byTopic.get(topicId);
-    if (topic === undefined) this.#byTopic.set(topicId, (topic = new Map()));
+    const topic = this.#byTopic.get(topicId) ?? new Map<number, Partition>();
+    this.#byTopic.set(topicId, topic);
     topic.set(number, partition);
     this.#count += 1;
   }
@@ -45,7 +45,10 @@ export class Partitions {
   }
 
   /** The partition and its leadership, or why not. */
-  led(id: PartitionId, leaderEpoch: number | undefined): (Extract<Led, { kind: "leader" }> & { readonly partition: Partition }) | Extract<Led, { kind: "failed" }> {
+  led(
+    id: PartitionId,
+    leaderEpoch: number | undefined,
+  ): (Extract<Led, { kind: "leader" }> & { readonly partition: Partition }) | Extract<Led, { kind: "failed" }> {
     const partition = this.get(id);
     if (partition === undefined) return { kind: "failed", failure: this.missing(id) };
     const led = partition.led(leaderEpoch);

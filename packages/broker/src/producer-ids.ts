@@ -4,25 +4,28 @@ import type { ControllerApi, ProducerIdBlock } from "@varve/api";
 
 export class ProducerIds {
   readonly #controller: Pick<ControllerApi, "allocateProducerIds">;
+  readonly #life: AbortSignal;
   #block: ProducerIdBlock = { first: 0, count: 0 };
   #used = 0;
   #asked: Promise<void> | undefined;
 
-  constructor(controller: Pick<ControllerApi, "allocateProducerIds">) {
+  /** @param life aborts when the broker closes; one caller that goes away does not take the block from the others. */
+  constructor(controller: Pick<ControllerApi, "allocateProducerIds">, life: AbortSignal) {
     this.#controller = controller;
+    this.#life = life;
   }
 
-  async next(signal: AbortSignal): Promise<number> {
+  async next(): Promise<number> {
     while (this.#used === this.#block.count) {
-      this.#asked ??= this.#refill(signal).finally(() => (this.#asked = undefined));
+      this.#asked ??= this.#refill().finally(() => (this.#asked = undefined));
       await this.#asked;
     }
     this.#used += 1;
     return this.#block.first + this.#used - 1;
   }
 
-  async #refill(signal: AbortSignal): Promise<void> {
-    this.#block = await this.#controller.allocateProducerIds(signal);
+  async #refill(): Promise<void> {
+    this.#block = await this.#controller.allocateProducerIds(this.#life);
     this.#used = 0;
   }
 }

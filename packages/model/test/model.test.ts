@@ -2,7 +2,17 @@
 
 import { readFileSync } from "node:fs";
 import {
-  ClusterError, errorName, errorTable, failureOf, InvariantError, parseTopicConfig, topicConfigTable, toOffset, uuidFromText, uuidToText, validateTopicName,
+  ClusterError,
+  errorName,
+  errorTable,
+  failureOf,
+  InvariantError,
+  parseTopicConfig,
+  toOffset,
+  topicConfigTable,
+  uuidFromText,
+  uuidToText,
+  validateTopicName,
 } from "@varve/model";
 import { describe, expect, test } from "vitest";
 
@@ -15,7 +25,11 @@ describe("the error table", () => {
 
   test("every code has Kafka's number and may be retried when Kafka says so", () => {
     for (const [name, row] of Object.entries(errorTable)) {
-      expect({ name, code: row.code, retriable: row.retriable }).toEqual({ name, code: kafka.get(name)?.code, retriable: kafka.get(name)?.retriable });
+      expect({ name, code: row.code, retriable: row.retriable }).toEqual({
+        name,
+        code: kafka.get(name)?.code,
+        retriable: kafka.get(name)?.retriable,
+      });
     }
   });
 
@@ -69,14 +83,27 @@ describe("topic configuration", () => {
   });
 
   test("sizes, durations and lists are read from text", () => {
-    const texts = new Map([["segment.bytes", "64MiB"], ["retention.ms", "7d"], ["cleanup.policy", "delete"], ["durability", "replicated"]]);
+    const texts = new Map([
+      ["segment.bytes", "64MiB"],
+      ["retention.ms", "7d"],
+      ["cleanup.policy", "delete"],
+      ["durability", "replicated"],
+    ]);
     expect(parseTopicConfig(texts)).toEqual({
       values: { "segment.bytes": 67_108_864, "retention.ms": 604_800_000, "cleanup.policy": ["delete"], durability: "replicated" },
     });
   });
 
   test("all problems are told at once, also for keys that every object has", () => {
-    const parsed = parseTopicConfig(new Map([["__proto__", "1"], ["constructor", "1"], ["segment.bytes", "tiny"], ["durability", "maybe"], ["retention.ms", "-2"]]));
+    const parsed = parseTopicConfig(
+      new Map([
+        ["__proto__", "1"],
+        ["constructor", "1"],
+        ["segment.bytes", "tiny"],
+        ["durability", "maybe"],
+        ["retention.ms", "-2"],
+      ]),
+    );
     expect("problems" in parsed && parsed.problems).toHaveLength(5);
   });
 });

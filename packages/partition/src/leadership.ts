@@ -1,9 +1,9 @@
 // What a leader of one epoch may do and promise: append, move the high watermark over the in-sync set, answer who waits for it.
 // It ends by `resign`, after which nothing of it has any effect; a new epoch is a new object.
 
+import type { AppendResult, PartitionLog } from "@varve/log";
 import type { Failure, NodeId, Offset, TopicConfig } from "@varve/model";
 import { invariant } from "@varve/model";
-import type { AppendResult, PartitionLog } from "@varve/log";
 import { type CommitCallback, CommitWaiters } from "./commit-waiters.ts";
 import { effectiveMinInSync, leastSecuredEnd } from "./high-watermark.ts";
 

@@ -5,7 +5,7 @@ import type { PartitionLog, ReadResult } from "@varve/log";
 import type { Failure, Offset, PartitionId, TopicConfig } from "@varve/model";
 import { partitionKey } from "@varve/model";
 import type { ProduceBounds } from "@varve/record";
-import { Leadership, type LeaderState } from "./leadership.ts";
+import { type LeaderState, Leadership } from "./leadership.ts";
 
 type Role = { readonly kind: "idle" } | { readonly kind: "leader"; readonly leadership: Leadership };
 
@@ -148,4 +148,3 @@ export class Partition {
     return { code, message: `${this.topicName}-${this.id.partition} (${partitionKey(this.id)}): ${what}` };
   }
 }
-

@@ -5,7 +5,10 @@ export const exitCodes = {
   failed: { code: 1, about: "A fault of the program itself; the log says which." },
   unreachable: { code: 69, about: "The listener's address is taken or cannot be bound." },
   dataDirectory: { code: 73, about: "The data directory belongs to another process, node, cluster or a newer version." },
-  diskFailed: { code: 74, about: "The disk failed a write or a sync: nothing more was answered. Started again, the broker has everything that it acknowledged." },
+  diskFailed: {
+    code: 74,
+    about: "The disk failed a write or a sync: nothing more was answered. Started again, the broker has everything that it acknowledged.",
+  },
   corrupt: { code: 76, about: "What is on the disk is not what was written, where nothing can go on without it." },
   config: { code: 78, about: "The configuration has errors; all of them were printed." },
   interrupted: { code: 130, about: "Interrupted a second time, without waiting for the shutdown." },

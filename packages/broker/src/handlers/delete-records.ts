@@ -1,7 +1,7 @@
 // Deletes the records of partitions below an offset, at most up to the high watermark; answered when it is durable.
 
 import type { DeleteRecordsEntry, Outcome } from "@varve/api";
-import { type Offset, failureOf } from "@varve/model";
+import { failureOf, type Offset } from "@varve/model";
 import type { BrokerContext } from "../context.ts";
 
 export function deleteRecords(context: BrokerContext, entries: readonly DeleteRecordsEntry[]): Promise<readonly Outcome<Offset>[]> {

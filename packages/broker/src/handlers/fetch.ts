@@ -50,7 +50,9 @@ async function readOne(context: BrokerContext, entry: FetchEntry, bytesMax: numb
   const reading = partition.read(leadership, entry.from, Math.min(entry.maxBytes, bytesMax));
   // Only what comes from the disk is a promise; the newest records are answered in this turn.
   const read = reading instanceof Promise ? await reading : reading;
-  return mustFit && read.kind === "batches" && read.byteLength > bytesMax ? nothing(context, entry) : resultOf(leadership, partition, entry, read);
+  return mustFit && read.kind === "batches" && read.byteLength > bytesMax
+    ? nothing(context, entry)
+    : resultOf(leadership, partition, entry, read);
 }
 
 function resultOf(leadership: Leadership, partition: Partition, entry: FetchEntry, read: ReadResult): FetchResult {

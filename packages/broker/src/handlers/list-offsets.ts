@@ -27,7 +27,12 @@ async function listOne(context: BrokerContext, entry: ListOffsetsEntry): Promise
   }
 }
 
-async function byTime(context: BrokerContext, leadership: Leadership, partition: Partition, timestampMs: number): Promise<Outcome<ListedOffset>> {
+async function byTime(
+  context: BrokerContext,
+  leadership: Leadership,
+  partition: Partition,
+  timestampMs: number,
+): Promise<Outcome<ListedOffset>> {
   const { leaderEpoch } = leadership;
   const found = await partition.log.findByTime(timestampMs, leadership.highWatermark);
   if (found === undefined) return { kind: "ok", value: { offset: undefined, timestampMs: undefined, leaderEpoch } };
@@ -36,18 +41,25 @@ async function byTime(context: BrokerContext, leadership: Leadership, partition:
   try {
     const record = firstAtTime(found.chunks[0]!, timestampMs, partition.log.logStart, context.compression);
     // The header promised a record of that time; a batch that has none lies.
-    if (record === undefined) throw new ClusterError("INVALID_RECORD", `${partition.topicName}-${partition.id.partition}: a batch lacks the time in its header`);
+    if (record === undefined)
+      throw new ClusterError("INVALID_RECORD", `${partition.topicName}-${partition.id.partition}: a batch lacks the time in its header`);
     return { kind: "ok", value: { ...record, leaderEpoch } };
   } catch (error) {
     return { kind: "failed", failure: failureOf(error) };
   }
 }
 
-function firstAtTime(batch: Uint8Array, timestampMs: number, logStart: Offset, compression: Compression): { offset: Offset; timestampMs: number } | undefined {
+function firstAtTime(
+  batch: Uint8Array,
+  timestampMs: number,
+  logStart: Offset,
+  compression: Compression,
+): { offset: Offset; timestampMs: number } | undefined {
   const reader = new RecordReader(compression);
   reader.open(batch);
   while (reader.next()) {
-    if (reader.timestamp >= timestampMs && reader.offset >= logStart) return { offset: reader.offset as Offset, timestampMs: reader.timestamp };
+    if (reader.timestamp >= timestampMs && reader.offset >= logStart)
+      return { offset: reader.offset as Offset, timestampMs: reader.timestamp };
   }
   return undefined;
 }

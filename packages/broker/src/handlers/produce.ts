@@ -68,7 +68,11 @@ function write(context: BrokerContext, acks: Acks, entry: ProduceEntry, index: n
   if ("code" in refusal) return answer.fail(index, refusal);
   const { partition } = refusal;
   const taken = partition.whenRoom(entry.batch.length, () => append(context, acks, entry, index, answer));
-  if (!taken) answer.fail(index, { code: "THROTTLING_QUOTA_EXCEEDED", message: `${partition.topicName}-${entry.id.partition}: too many writes wait for the disk` });
+  if (!taken)
+    answer.fail(index, {
+      code: "THROTTLING_QUOTA_EXCEEDED",
+      message: `${partition.topicName}-${entry.id.partition}: too many writes wait for the disk`,
+    });
 }
 
 /** Why the entry is not even tried, or where it goes. */
@@ -76,7 +80,10 @@ function refusalOf(context: BrokerContext, acks: Acks, entry: ProduceEntry): Fai
   const led = context.partitions.led(entry.id, entry.leaderEpoch);
   if (led.kind === "failed") return led.failure;
   const tooFew = acks === "all" ? led.leadership.tooFewInSync : undefined;
-  const failure = context.logs.writeRefusal ?? tooFew ?? checkProducedBatch(entry.batch, led.partition.batchBounds, context.clock.wallMs(), context.compression);
+  const failure =
+    context.logs.writeRefusal ??
+    tooFew ??
+    checkProducedBatch(entry.batch, led.partition.batchBounds, context.clock.wallMs(), context.compression);
   return failure ?? { partition: led.partition };
 }
 

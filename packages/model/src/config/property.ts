@@ -67,7 +67,9 @@ export function parseValue(key: string, property: Property, text: string): { val
       const unit = match === null ? undefined : units[property.type]![match[2]!];
       if (match === null || unit === undefined) {
         const names = Object.keys(units[property.type]!).filter((name) => name !== "");
-        return { problem: `${key} is a whole number${names.length > 0 ? `, with or without one of ${names.join(", ")}` : ""}, not "${text}"` };
+        return {
+          problem: `${key} is a whole number${names.length > 0 ? `, with or without one of ${names.join(", ")}` : ""}, not "${text}"`,
+        };
       }
       const value = Number(match[1]) * unit;
       // `-0` would print and compare oddly further on.

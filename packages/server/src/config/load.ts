@@ -1,8 +1,6 @@
 // A server's configuration from its three sources: flags over environment over file over defaults. Every problem is told at once.
 
-import {
-  defaults, parseValue, type Property, printValue, type ServerConfig, type ServerConfigKey, serverConfigTable,
-} from "@varve/model";
+import { defaults, type Property, parseValue, printValue, type ServerConfig, type ServerConfigKey, serverConfigTable } from "@varve/model";
 
 export interface ConfigSources {
   /** Keys of the table with their values, as read from the file, and the file's name for messages. */
@@ -69,13 +67,16 @@ function contradictions(config: ServerConfig): string[] {
     const host = hostOf(address);
     if (host === undefined) problems.push(`${key} is host:port, not "${address}"`);
     else if (!config.insecure && !isLoopback(host)) {
-      problems.push(`${key} ${address} is not loopback: there is no encryption and no authentication yet, so this needs --insecure (or VARVE_INSECURE=true)`);
+      problems.push(
+        `${key} ${address} is not loopback: there is no encryption and no authentication yet, so this needs --insecure (or VARVE_INSECURE=true)`,
+      );
     }
   }
   if (!config.roles.includes("broker") || !config.roles.includes("controller")) {
     problems.push("roles: a single process is broker and controller; apart they need the cluster, which is not there yet");
   }
-  if (config["fetch.bytes"] > config["message.bytes"] - 65_536) problems.push("fetch.bytes leaves less than 64 KiB of message.bytes for the rest of an answer");
+  if (config["fetch.bytes"] > config["message.bytes"] - 65_536)
+    problems.push("fetch.bytes leaves less than 64 KiB of message.bytes for the rest of an answer");
   return problems;
 }
 
