@@ -213,11 +213,8 @@ export class RecordReader {
       return this.#compression.decompress(codec, section, cap);
     } catch (error) {
       if (!(error instanceof DecompressionError)) throw error;
-      const what =
-        error.kind === "too-large"
-          ? `its ${section.length} bytes of ${codec} hold more than ${cap}`
-          : `its ${codec} is damaged: ${error.message}`;
-      throw this.#invalid(what, error);
+      const what = error.kind === "too-large" ? `${section.length} bytes of ${codec} hold more than ${cap}` : error.message;
+      throw this.#invalid(`its records do not decompress: ${what}`, error);
     }
   }
 

@@ -123,7 +123,8 @@ function checkLengthAndMagic(sizeBytes: number, magic: number, at: number): Fail
 }
 
 function checkAttributes(attributes: number): Failure | undefined {
-  if ((attributes & layout.unknownAttributeBits) !== 0) return invalid(`attributes 0x${hex(attributes)} set bits that mean nothing`);
+  if ((attributes & layout.unknownAttributeBits) !== 0)
+    return invalid(`attributes 0x${hex(attributes & 0xffff)} set bits that mean nothing`);
   if (header.isControl(attributes)) return invalid("a control batch is the cluster's own; no client may send one");
   if (header.hasDeleteHorizon(attributes)) return invalid("the delete-horizon bit is compaction's own; no client may set it");
   if (header.isLogAppendTime(attributes)) {
@@ -195,5 +196,5 @@ function wrongChecksum(bytes: Uint8Array, at: number): Failure {
 }
 
 function hex(value: number): string {
-  return (value >>> 0).toString(16);
+  return value.toString(16);
 }

@@ -66,7 +66,7 @@ function openBlock(block: Uint8Array, room: number, decompressRaw: RawBlock): Ui
   try {
     return decompressRaw(block);
   } catch (cause) {
-    throw damaged(cause instanceof Error ? cause.message : String(cause), cause);
+    throw new DecompressionError("damaged", cause instanceof Error ? cause.message : String(cause), { cause });
   }
 }
 
@@ -82,6 +82,6 @@ function rawLength(block: Uint8Array): number {
   throw damaged(`its length has more than ${rawLengthBytesMax} bytes`);
 }
 
-function damaged(what: string, cause?: unknown): DecompressionError {
-  return new DecompressionError("damaged", `snappy: ${what}`, { cause });
+function damaged(what: string): DecompressionError {
+  return new DecompressionError("damaged", `snappy: ${what}`);
 }
