@@ -3,7 +3,7 @@
 
 import type { Clock, Timer } from "@varve/runtime";
 import type { Life } from "./life.ts";
-import { type Planned, quiet, type Run, type Scheduler } from "./scheduler.ts";
+import { type Planned, quiet, type Scheduler } from "./scheduler.ts";
 
 /** 2026-01-01T00:00:00Z: when every simulation begins. */
 export const simulationStartMs = 1_767_225_600_000;
@@ -113,7 +113,7 @@ class SimTimer implements Timer {
     return this.#life.scheduler.after(Math.max(deferDelayMs, delayMs), () => this.#due());
   }
 
-  #due(): ReturnType<Run> {
+  #due(): typeof quiet | undefined {
     if (!this.#life.alive) return quiet;
     if (this.#deadlineLocalMs - this.#machine.localMs > deferDelayMs) {
       // The clock was slowed down while the timer ran.

@@ -11,4 +11,5 @@ export * from "./machine.ts";
 export * from "./metrics.ts";
 export * from "./random.ts";
 export * from "./scheduler.ts";
+export * from "./store.ts";
 export * from "./trace.ts";

@@ -1,7 +1,7 @@
 // One life of one process: from its start until it is killed or loses its power. Everything that reaches its code passes here,
 // so that a dead process hears nothing, a stalled one hears it later, and an exception is laid at the right door.
 
-import { type Planned, quiet, type Run, type Scheduler } from "./scheduler.ts";
+import { type Planned, quiet, type Scheduler } from "./scheduler.ts";
 
 /** The process ends and the machine stays up; or the machine loses its power, and with it all that was not synced. */
 export type Death = "process" | "power";
@@ -64,7 +64,7 @@ export class Life {
   }
 
   /** Runs code of this process as part of the present event: now, or after the stall, or never when it is dead. */
-  deliver(run: () => void): ReturnType<Run> {
+  deliver(run: () => void): typeof quiet | undefined {
     if (!this.#alive) return quiet;
     if (this.stalled) {
       this.#held.push(run);
@@ -76,6 +76,7 @@ export class Life {
     } catch (error) {
       this.#events.failed(this, error);
     }
+    return undefined;
   }
 }
 

@@ -1,7 +1,7 @@
 // One machine: a disk, a clock, and the process that runs on it, life after life. It has no network: see world.ts for the
 // machines that do, and disk-only.ts for the harness of those who need nothing but a disk.
 
-import type { Clock, Disk, Entropy, Logger } from "@varve/runtime";
+import type { Clock, Disk, Entropy, Logger, OpenKeyValueStore } from "@varve/runtime";
 import { MachineClock, SimClock } from "./clock.ts";
 import type { PowerCut } from "./disk/content.ts";
 import type { DiskFaults } from "./disk/faults.ts";
@@ -13,6 +13,7 @@ import { LogBook, SimLogger } from "./logger.ts";
 import { SimMetrics } from "./metrics.ts";
 import type { Random } from "./random.ts";
 import type { Scheduler } from "./scheduler.ts";
+import { StoreShelf } from "./store.ts";
 
 /** How long one reading of the clock takes a process, in milliseconds: a hundred of them use up a step of long work. */
 const clockReadCostMs = 0.02;
@@ -34,6 +35,7 @@ export interface MachinePorts {
   readonly clock: Clock;
   readonly entropy: Entropy;
   readonly disk: Disk;
+  readonly openStore: OpenKeyValueStore;
   readonly logger: Logger;
   readonly metrics: SimMetrics;
 }
@@ -44,6 +46,7 @@ export class Machine {
   readonly random: Random;
   readonly scheduler: Scheduler;
   readonly disk: SimDisk;
+  readonly stores: StoreShelf;
   readonly clock: MachineClock;
   readonly logBook: LogBook = new LogBook();
   readonly #events: LifeEvents;
@@ -67,6 +70,7 @@ export class Machine {
       ...(options.capacityBytes === undefined ? {} : { capacityBytes: options.capacityBytes }),
       ...(options.openFilesMax === undefined ? {} : { openFilesMax: options.openFilesMax }),
     });
+    this.stores = new StoreShelf(this.disk);
   }
 
   /** The process that runs or ran last. */
@@ -89,6 +93,7 @@ export class Machine {
       clock,
       entropy: new SimEntropy(this.random.stream(`entropy/${life.number}`)),
       disk: new DiskPort(this.disk, life, () => clock.wallMs()),
+      openStore: (folder) => this.stores.open(life, folder),
       logger: new SimLogger(life, this.logBook),
       metrics: new SimMetrics(life),
     };

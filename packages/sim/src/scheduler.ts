@@ -7,11 +7,11 @@ import { Trace } from "./trace.ts";
 /** Gives the platform's microtasks their turn: resolves when none is left. With Node: `() => new Promise((done) => setImmediate(done))`. */
 export type Turn = () => Promise<void>;
 
-/** What an event says when it has run nobody's code but the simulator's and settled no promise: no microtask can be waiting. */
+/** What an event returns when it has run nobody's code but the simulator's and settled no promise: no microtask can be waiting. */
 export const quiet = "quiet";
 
-/** An event runs when its time has come. */
-export type Run = () => void | typeof quiet;
+/** What an event does. Whatever it returns but `quiet` means that microtasks get their turn. */
+export type Run = () => unknown;
 
 /** An event that has not run yet. */
 export interface Planned {

@@ -1,10 +1,11 @@
 // One machine's disk: the tree of files, the effects on it, numbered, and what goes wrong with them. It outlives the processes
 // that use it; what they see of it is port.ts. Two deaths: a process dies (the cache lives) and the power goes (content.ts, folder.ts).
 
+import { InvariantError } from "@varve/model";
 import { DiskError } from "@varve/runtime";
 import type { Death, Life } from "../life.ts";
 import type { Random } from "../random.ts";
-import { quiet, type Run, type Scheduler } from "../scheduler.ts";
+import { quiet, type Scheduler } from "../scheduler.ts";
 import type { Content, PowerCut } from "./content.ts";
 import { type DiskFaults, soundDisk } from "./faults.ts";
 import { Folder } from "./folder.ts";
@@ -165,20 +166,13 @@ export class SimDisk {
 
   /** @param path "" is the root. @throws {DiskError} not-found. */
   folder(path: string): Folder {
-    let folder = this.root;
-    if (path === "") return folder;
-    for (const name of namesOf(path)) {
-      const entry = folder.get(name);
-      if (!(entry instanceof Folder)) throw new DiskError("not-found", path, "no such folder");
-      folder = entry;
-    }
-    return folder;
+    return path === "" ? this.root : this.#descend(path, namesOf(path));
   }
 
   /** Folder and last name of a path. @throws {DiskError} not-found, when the folder is missing. */
   resolve(path: string): { readonly folder: Folder; readonly name: string } {
     const names = namesOf(path);
-    return { folder: this.folder(names.slice(0, -1).join("/")), name: names.at(-1) as string };
+    return { folder: this.#descend(path, names.slice(0, -1)), name: names.at(-1) as string };
   }
 
   /** @throws {DiskError} no-space when `bytes` more do not fit. */
@@ -253,9 +247,19 @@ export class SimDisk {
     this.scheduler.trace.count(fault);
   }
 
+  #descend(path: string, names: readonly string[]): Folder {
+    let folder = this.root;
+    for (const name of names) {
+      const entry = folder.get(name);
+      if (!(entry instanceof Folder)) throw new DiskError("not-found", path, "no such folder");
+      folder = entry;
+    }
+    return folder;
+  }
+
   #later<Value>(life: Life, meanMs: number, act: () => Value): Promise<Value> {
     return new Promise((resolve, reject) => {
-      const attempt = (): ReturnType<Run> => {
+      const attempt = (): unknown => {
         if (!life.alive) return quiet;
         const stuckMs = this.#stalledUntilMs - this.scheduler.nowMs;
         if (stuckMs > 0) {
@@ -286,7 +290,9 @@ export class SimDisk {
 function namesOf(path: string): readonly string[] {
   const names = path.split("/");
   for (const name of names) {
-    if (name === "" || name === "." || name === "..") throw new DiskError("io", path, "not a path below the data directory");
+    if (name === "" || name === "." || name === ".." || name.includes("\0")) {
+      throw new InvariantError(`${JSON.stringify(path)} is not a path below the data directory`);
+    }
   }
   return names;
 }
