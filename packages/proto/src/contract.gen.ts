@@ -562,7 +562,13 @@ export interface FetchEntry {
   _leaderEpoch?: "leaderEpoch" | undefined;
 }
 
+/**
+ * Without entries it only grants credit, and is not answered.
+ */
 export interface FetchRequestInput {
+  /**
+   * Chosen by the client; unique among its requests in flight on this stream.
+   */
   correlation?: number | undefined;
   /**
    * How long to wait for `min_bytes`.
@@ -573,6 +579,9 @@ export interface FetchRequestInput {
    * Of batches in the answer; a first batch that is larger comes whole.
    */
   maxBytes?: number | undefined;
+  /**
+   * At most one for each partition, and at most 1,000.
+   */
   entries?: readonly FetchEntryInput[] | undefined;
   /**
    * Adds to the stream's credit.
@@ -580,7 +589,13 @@ export interface FetchRequestInput {
   creditBytes?: number | undefined;
 }
 
+/**
+ * Without entries it only grants credit, and is not answered.
+ */
 export interface FetchRequest {
+  /**
+   * Chosen by the client; unique among its requests in flight on this stream.
+   */
   correlation: number;
   /**
    * How long to wait for `min_bytes`.
@@ -591,6 +606,9 @@ export interface FetchRequest {
    * Of batches in the answer; a first batch that is larger comes whole.
    */
   maxBytes: number;
+  /**
+   * At most one for each partition, and at most 1,000.
+   */
   entries: readonly FetchEntry[];
   /**
    * Adds to the stream's credit.
@@ -618,7 +636,7 @@ export interface FetchResultInput {
   errorCode?: number | undefined;
   errorMessage?: string | undefined;
   /**
-   * Records below it are committed; none at or above it is sent.
+   * Records below it are committed; none at or above it is sent. With an error, this and the next say what the log holds, where known.
    */
   highWatermark?: number | undefined;
   logStartOffset?: number | undefined;
@@ -630,6 +648,8 @@ export interface FetchResultInput {
    * Whole record batches, back to back.
    */
   batches?: Uint8Array | undefined;
+  _highWatermark?: "highWatermark" | undefined;
+  _logStartOffset?: "logStartOffset" | undefined;
   _resumeAtOffset?: "resumeAtOffset" | undefined;
 }
 
@@ -637,10 +657,10 @@ export interface FetchResult {
   errorCode: number;
   errorMessage: string;
   /**
-   * Records below it are committed; none at or above it is sent.
+   * Records below it are committed; none at or above it is sent. With an error, this and the next say what the log holds, where known.
    */
-  highWatermark: number;
-  logStartOffset: number;
+  highWatermark?: number | undefined;
+  logStartOffset?: number | undefined;
   /**
    * With CORRUPT_MESSAGE: the first offset behind the damage from which reading can go on.
    */
@@ -649,6 +669,8 @@ export interface FetchResult {
    * Whole record batches, back to back.
    */
   batches: Uint8Array;
+  _highWatermark?: "highWatermark" | undefined;
+  _logStartOffset?: "logStartOffset" | undefined;
   _resumeAtOffset?: "resumeAtOffset" | undefined;
 }
 
@@ -713,7 +735,7 @@ export interface ProduceRequestInput {
    */
   timeoutMs?: number | undefined;
   /**
-   * At most one for each partition.
+   * At most one for each partition, and at most 1,000.
    */
   entries?: readonly ProduceEntryInput[] | undefined;
 }
@@ -729,7 +751,7 @@ export interface ProduceRequest {
    */
   timeoutMs: number;
   /**
-   * At most one for each partition.
+   * At most one for each partition, and at most 1,000.
    */
   entries: readonly ProduceEntry[];
 }

@@ -808,6 +808,16 @@ export const descriptor: object = {
       },
       "FetchResult": {
        "oneofs": {
+        "_highWatermark": {
+         "oneof": [
+          "highWatermark"
+         ]
+        },
+        "_logStartOffset": {
+         "oneof": [
+          "logStartOffset"
+         ]
+        },
         "_resumeAtOffset": {
          "oneof": [
           "resumeAtOffset"
@@ -825,11 +835,17 @@ export const descriptor: object = {
         },
         "highWatermark": {
          "type": "int64",
-         "id": 3
+         "id": 3,
+         "options": {
+          "proto3_optional": true
+         }
         },
         "logStartOffset": {
          "type": "int64",
-         "id": 4
+         "id": 4,
+         "options": {
+          "proto3_optional": true
+         }
         },
         "resumeAtOffset": {
          "type": "int64",
