@@ -41,7 +41,7 @@ const varintBytesMax = 5;
 const varlongBytesMax = 8;
 const noHeaders: readonly HeaderField[] = [];
 
-/** One for all builders: it is empty again before `append` returns. */
+/** One for all builders: what is on it is of use only within one call of `append`. */
 const stage = new Stage();
 
 export class BatchBuilder {
@@ -81,6 +81,7 @@ export class BatchBuilder {
     if (!Number.isSafeInteger(timestampMs) || !Number.isSafeInteger(delta)) throw this.#badTimestamp(timestampMs);
     if (!this.#fits(this.#at + fieldUnits(key) + fieldUnits(value))) return false;
 
+    stage.clear();
     const keyLength = stageField(key);
     const valueLength = stageField(value);
     const textBytes = stage.at;
@@ -90,10 +91,7 @@ export class BatchBuilder {
     const start = this.#at;
     const length = 1 + varlongSize(delta) + varintSize(this.#recordCount) + fieldBytes(keyLength) + fieldBytes(valueLength) + headersBytes;
     const end = start + varintSize(length) + length;
-    if (!this.#fits(end)) {
-      stage.clear();
-      return false;
-    }
+    if (!this.#fits(end)) return false;
     if (end > this.#bytes.length) this.#grow(end);
     const bytes = this.#bytes;
     let at = writeVarint(bytes, start, length);
@@ -104,7 +102,6 @@ export class BatchBuilder {
     at = writeField(bytes, at, value, valueLength, typeof key === "string" ? keyLength : 0);
     if (headers.length > 0) copy(bytes, at, stage.bytes, textBytes, stage.at);
     else bytes[at] = 0;
-    if (stage.at > 0) stage.clear();
 
     this.#at = end;
     this.#recordCount += 1;

@@ -10,7 +10,7 @@ export const utf8BytesPerUnitMax = 3;
 /** What a stage keeps between uses; a longer text makes it grow for the moment. */
 const stageKeptBytesMax = 65_536;
 
-/** Scratch memory that is filled from the front and then copied elsewhere, all within one call of its owner. */
+/** Scratch memory: filled from the front, then copied elsewhere, within one call of its owner. */
 export class Stage {
   bytes: Uint8Array = new Uint8Array(0);
   /** Everything before it is filled. */
