@@ -2,7 +2,8 @@
 // Short text goes letter by letter, the rest through the platform.
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+// A byte order mark at the front of a name belongs to the name.
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Up to here a loop over the letters costs less than a call of the platform. */
 const loopLengthMax = 16;

@@ -80,6 +80,22 @@ describe("text", () => {
     expect(new TextDecoder().decode(record!.key!)).toBe("a\ufffdb");
   });
 
+  test("of a header's key comes back whole, with the byte order mark that it begins with", () => {
+    const keys = ["\ufeffk", "\ufeff seventeen letters", "", "é"];
+    const [record] = [
+      ...readRecords(
+        single(
+          null,
+          null,
+          keys.map((key) => ({ key, value: null })),
+        ),
+        0,
+        nodeCompression,
+      ),
+    ];
+    expect(record!.headers.map((header) => header.key)).toEqual(keys);
+  });
+
   test("of one builder does not reach into the batch of another", () => {
     const [one, other] = [builder(), builder()];
     one.append(now, "one key, longer than a loop", "one value", [{ key: "h", value: "1" }]);
