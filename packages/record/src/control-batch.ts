@@ -94,8 +94,9 @@ function build(
  */
 export function readControlBatch(bytes: Uint8Array, at: number, compression: Compression): readonly ControlRecord[] {
   const records = [...readRecords(bytes, at, compression)];
-  if (!isControl(attributesOf(bytes, at)))
+  if (!isControl(attributesOf(bytes, at))) {
     throw new ClusterError("INVALID_RECORD", `the batch at offset ${baseOffsetOf(bytes, at)} is no control batch`);
+  }
   return records.map(readControlRecord);
 }
 

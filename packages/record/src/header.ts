@@ -43,8 +43,9 @@ export function readBatchHeader(bytes: Uint8Array, at = 0): BatchHeader {
     );
   }
   const magic = magicOf(bytes, at);
-  if (magic !== layout.magicValue)
+  if (magic !== layout.magicValue) {
     throw new ClusterError("CORRUPT_MESSAGE", `the batch at byte ${at} has magic ${magic}, not ${layout.magicValue}`);
+  }
   const header: BatchHeader = {
     at,
     sizeBytes: batchSize(bytes, at),

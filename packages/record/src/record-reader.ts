@@ -155,8 +155,9 @@ export class RecordReader {
     cursor.end = bytes.length;
     const length = readVarint(cursor);
     const end = cursor.at + length;
-    if (length < recordBytesMin - 1 || end > bytes.length)
+    if (length < recordBytesMin - 1 || end > bytes.length) {
       throw this.#broken(`its length is ${length}, ${bytes.length - cursor.at} bytes are left`);
+    }
     cursor.end = end;
     cursor.at += 1; // the attributes: no bit of theirs has a meaning
     const timestampDelta = readVarlong(cursor);

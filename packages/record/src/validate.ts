@@ -111,8 +111,9 @@ function checkLengthAndMagic(sizeBytes: number, magic: number, at: number): Fail
       message: `the batch at byte ${at} has magic ${magic}; only ${layout.magicValue} is stored`,
     };
   }
-  if (magic !== layout.magicValue)
+  if (magic !== layout.magicValue) {
     return { code: "CORRUPT_MESSAGE", message: `the batch at byte ${at} has magic ${magic}, which no version knows` };
+  }
   if (sizeBytes < layout.batchHeaderBytes) {
     return {
       code: "CORRUPT_MESSAGE",
@@ -123,8 +124,9 @@ function checkLengthAndMagic(sizeBytes: number, magic: number, at: number): Fail
 }
 
 function checkAttributes(attributes: number): Failure | undefined {
-  if ((attributes & layout.unknownAttributeBits) !== 0)
+  if ((attributes & layout.unknownAttributeBits) !== 0) {
     return invalid(`attributes 0x${hex(attributes & 0xffff)} set bits that mean nothing`);
+  }
   if (header.isControl(attributes)) return invalid("a control batch is the cluster's own; no client may send one");
   if (header.hasDeleteHorizon(attributes)) return invalid("the delete-horizon bit is compaction's own; no client may set it");
   if (header.isLogAppendTime(attributes)) {
@@ -146,8 +148,9 @@ function checkOffsets(bytes: Uint8Array): Failure | undefined {
   const recordCount = header.recordCountOf(bytes, 0);
   if (recordCount < 1) return invalid(`recordCount is ${recordCount}; a batch holds at least one record`);
   const lastOffsetDelta = header.lastOffsetDeltaOf(bytes, 0);
-  if (lastOffsetDelta !== recordCount - 1)
+  if (lastOffsetDelta !== recordCount - 1) {
     return invalid(`lastOffsetDelta is ${lastOffsetDelta}, recordCount ${recordCount}: it must be one less`);
+  }
   return undefined;
 }
 
@@ -168,10 +171,12 @@ function checkTimes(bytes: Uint8Array, bounds: ProduceBounds, nowMs: number): Fa
   if (!hasSafeTimes(bytes, 0)) return badTime("a time lies outside ±(2^53 - 1) ms");
   const time = header.maxTimestampOf(bytes, 0);
   if (bounds.timestampType === "LogAppendTime" || time === layout.none) return undefined;
-  if (time > nowMs + bounds.timestampAfterMaxMs)
+  if (time > nowMs + bounds.timestampAfterMaxMs) {
     return badTime(`maxTimestamp ${time} is more than ${bounds.timestampAfterMaxMs} ms ahead of ${nowMs}`);
-  if (time < nowMs - bounds.timestampBeforeMaxMs)
+  }
+  if (time < nowMs - bounds.timestampBeforeMaxMs) {
     return badTime(`maxTimestamp ${time} is more than ${bounds.timestampBeforeMaxMs} ms behind ${nowMs}`);
+  }
   return undefined;
 }
 

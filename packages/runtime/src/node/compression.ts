@@ -65,8 +65,9 @@ function inflate<Options extends ZlibOptions | ZstdOptions>(
     inflated = decompress(bytes, { ...options, info: true }) as Inflated;
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
-    if (code === "ERR_BUFFER_TOO_LARGE")
+    if (code === "ERR_BUFFER_TOO_LARGE") {
       throw new DecompressionError("too-large", `${codec}: more than ${options.maxOutputLength} bytes`, { cause });
+    }
     throw new DecompressionError("damaged", `${codec}: ${message}`, { cause });
   }
   // zlib stops at the end of the stream and says nothing of what follows.
