@@ -1,10 +1,17 @@
 // Shows that the simulated ports do what the real ones do: the contract suites, in virtual time.
 
 import type { Clock } from "@varve/runtime";
-import { clockContract, diskContract, entropyContract, keyValueStoreContract, type Rig } from "@varve/runtime/contract";
-import { diskOnly, type MachinePorts } from "@varve/sim";
-
-const turn = () => new Promise<void>((done) => setImmediate(done));
+import {
+  clockContract,
+  diskContract,
+  entropyContract,
+  keyValueStoreContract,
+  type NetworkStage,
+  networkContract,
+  type Rig,
+} from "@varve/runtime/contract";
+import { createWorld, diskOnly, type MachinePorts, noFaults, type WorldFaults } from "@varve/sim";
+import { noCompression, turn } from "./platform.ts";
 
 /** Runs a script on a machine of its own. */
 function onMachine<Port>(portOf: (ports: MachinePorts) => Port): Rig<Port> {
@@ -27,3 +34,22 @@ keyValueStoreContract(
   "sim",
   onMachine((ports) => ports.openStore),
 );
+
+/** Two nodes of a world. */
+function betweenNodes(seed: number, faults: WorldFaults): Rig<NetworkStage> {
+  return async (script) => {
+    using world = createWorld({ seed, turn, compression: noCompression, faults });
+    const [server, client] = [world.node("server"), world.node("client")];
+    const stage: NetworkStage = {
+      server: server.ports.network,
+      client: client.ports.network,
+      listenAddress: "server:0",
+      route: async (address) => address,
+      cut: () => world.network.breakConnections("heard"),
+      cutAfter: (bytes) => world.network.breakAfter("server", bytes),
+    };
+    await world.run(script(stage, client.ports.clock));
+  };
+}
+
+networkContract("sim", betweenNodes(11, noFaults));

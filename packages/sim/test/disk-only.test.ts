@@ -3,8 +3,8 @@
 import type { Disk } from "@varve/runtime";
 import { diskOnly } from "@varve/sim";
 import { expect, test } from "vitest";
+import { turn } from "./platform.ts";
 
-const turn = () => new Promise<void>((done) => setImmediate(done));
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 const bytes = (of: string) => new TextEncoder().encode(of);
 
