@@ -53,6 +53,8 @@ export class Content {
   #pending: Change[] = [];
   /** Milliseconds of the wall clock. */
   modifiedMs = 0;
+  /** Whether a folder names it: what has no name takes no space. */
+  isNamed = true;
 
   /** Length that processes see. */
   get size(): number {

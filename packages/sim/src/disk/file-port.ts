@@ -77,7 +77,7 @@ export class FilePort implements DiskFile {
       apply: () => {
         const growth = length - this.#content.size;
         if (growth > 0) disk.claim(this.path, growth);
-        disk.usedBytes += growth;
+        this.#grow(growth);
         this.#content.resize(disk.nextSequence(), length);
         this.#content.modifiedMs = this.#owner.wallMs();
       },
@@ -157,9 +157,13 @@ export class FilePort implements DiskFile {
   #put(bytes: Uint8Array, position: number): void {
     if (bytes.length === 0) return;
     const { disk, wallMs } = this.#owner;
-    disk.usedBytes += Math.max(0, position + bytes.length - this.#content.size);
+    this.#grow(Math.max(0, position + bytes.length - this.#content.size));
     this.#content.write(disk.nextSequence(), bytes, position);
     this.#content.modifiedMs = wallMs();
+  }
+
+  #grow(bytes: number): void {
+    if (this.#content.isNamed) this.#owner.disk.usedBytes += bytes;
   }
 
   #check(writes: boolean): void {

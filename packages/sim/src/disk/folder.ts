@@ -11,9 +11,11 @@ export type Entry = Content | Folder;
 interface EntryChange {
   readonly sequence: number;
   readonly steps: readonly (readonly [name: string, entry: Entry | undefined])[];
-  /** The other half of a move out of this folder: an entry never leaves here before it is durable there. */
-  readonly arrival?: { readonly folder: Folder; readonly change: EntryChange };
-  /** Whether the power cut of the moment keeps it; undefined until that was decided. */
+  /** What must be durable for this to be: whatever gave the entry the name that it leaves; its arrival in the other folder. */
+  readonly needs: readonly EntryChange[];
+  /** The folder where the entry of a move out of this one arrives. */
+  readonly arrivesIn?: Folder;
+  /** Whether it is durable, or will be after the power cut of the moment; undefined until that is decided. */
   kept?: boolean;
 }
 
@@ -38,34 +40,28 @@ export class Folder {
 
   /** Lets `name` stand for `entry`, or for nothing. */
   set(sequence: number, name: string, entry: Entry | undefined): void {
-    this.#change({ sequence, steps: [[name, entry]] });
+    this.#change({ sequence, steps: [[name, entry]], needs: [] });
   }
 
-  /** Renames: one change within a folder, two between folders. */
+  /** Renames: one change within a folder, two between folders, of which the arrival is durable first. */
   move(sequence: number, name: string, to: Folder, toName: string): void {
     const entry = this.#cached.get(name);
-    if (to === this) {
-      this.#change({
-        sequence,
-        steps: [
-          [name, undefined],
-          [toName, entry],
-        ],
-      });
-      return;
-    }
-    const arrival: EntryChange = { sequence, steps: [[toName, entry]] };
+    const giver = this.#pending.findLast(({ steps }) => steps.some(([given, what]) => given === name && what === entry));
+    const needs = giver === undefined ? [] : [giver];
+    const leave = [name, undefined] as const;
+    const arrive = [toName, entry] as const;
+    if (to === this) return this.#change({ sequence, steps: [leave, arrive], needs });
+    const arrival: EntryChange = { sequence, steps: [arrive], needs };
     to.#change(arrival);
-    this.#change({ sequence, steps: [[name, undefined]], arrival: { folder: to, change: arrival } });
+    this.#change({ sequence, steps: [leave], needs: [arrival], arrivesIn: to });
   }
 
   /** The changes up to `sequence` are on the disk. */
   sync(sequence: number): void {
-    while (this.#pending.length > 0) {
-      const change = this.#pending[0] as EntryChange;
-      if (change.sequence > sequence) break;
+    for (let change = this.#pending[0]; change !== undefined && change.sequence <= sequence; change = this.#pending[0]) {
       this.#pending.shift();
-      change.arrival?.folder.sync(change.arrival.change.sequence);
+      change.arrivesIn?.sync(change.sequence);
+      change.kept = true;
       apply(this.#durable, change);
     }
   }
@@ -79,6 +75,7 @@ export class Folder {
 
   /** A sync that fails: the changes up to `sequence` count as written from now on, and are not. */
   loseSync(sequence: number): void {
+    for (const change of this.#pending) if (change.sequence <= sequence) change.kept = false;
     this.#pending = this.#pending.filter((change) => change.sequence > sequence);
   }
 
@@ -97,6 +94,7 @@ export class Folder {
       if (entry instanceof Folder) entry.cutPower(cut, random, tally, done);
       else if (!done.has(entry)) {
         done.add(entry);
+        entry.isNamed = true;
         entry.cutPower(cut, random, tally);
       }
     }
@@ -123,8 +121,6 @@ function apply(names: Map<string, Entry>, change: EntryChange): void {
 }
 
 function isKept(change: EntryChange, keepRate: number, random: Random): boolean {
-  if (change.kept === undefined) {
-    change.kept = random.chance(keepRate) && (change.arrival === undefined || isKept(change.arrival.change, keepRate, random));
-  }
+  change.kept ??= random.chance(keepRate) && change.needs.every((needed) => isKept(needed, keepRate, random));
   return change.kept;
 }

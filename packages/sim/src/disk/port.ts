@@ -60,7 +60,7 @@ export class DiskPort implements Disk {
       if (entry === undefined) throw new DiskError("not-found", from, "no such file or folder");
       if (replaced === entry) return;
       if (replaced !== undefined) this.#checkReplaceable(to, entry, replaced);
-      if (replaced instanceof Content) this.#disk.usedBytes -= replaced.size;
+      if (replaced instanceof Content) this.#free(replaced);
       source.folder.move(this.#disk.nextSequence(), source.name, target.folder, target.name);
     });
   }
@@ -69,7 +69,7 @@ export class DiskPort implements Disk {
     await this.#change("disk.unlink", path, () => {
       const content = this.#disk.file(path);
       const { folder, name } = this.#disk.resolve(path);
-      this.#disk.usedBytes -= content.size;
+      this.#free(content);
       folder.set(this.#disk.nextSequence(), name, undefined);
     });
   }
@@ -135,6 +135,11 @@ export class DiskPort implements Disk {
 
   #change<Value>(kind: string, path: string, apply: () => Value): Promise<Value> {
     return this.#life.alive ? this.#disk.plan(this.#life, this.#disk.faults.nameMs, { kind, path, apply }) : never();
+  }
+
+  #free(content: Content): void {
+    content.isNamed = false;
+    this.#disk.usedBytes -= content.size;
   }
 
   #checkOpenFiles(path: string): void {

@@ -60,7 +60,7 @@ export class SimDisk {
   usedBytes = 0;
   /** How many effects there have been. The next one has this number plus one. */
   effects = 0;
-  /** Tests may watch what a process asks for: the kind and path of each effect, before it happens. */
+  /** Tests may watch what happens to the disk: called with each effect when it happens, just before. */
   onEffect: ((ordinal: number, kind: string, path: string) => void) | undefined;
   readonly #die: (death: Death) => void;
   readonly #inFlight = new Set<InFlight>();

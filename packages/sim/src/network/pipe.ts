@@ -94,8 +94,9 @@ export class Pipe {
   }
 
   #drawPacketBytes(): number {
-    const { random, faults } = this.#wires;
-    return random.chance(0.5) ? faults.packetBytesMax : random.integer(1, faults.packetBytesMax);
+    const { packetBytesMax } = this.#wires.faults;
+    const random = this.#wires.randomOf(this.#ends.from, this.#ends.to);
+    return random.chance(0.5) ? packetBytesMax : random.integer(1, packetBytesMax);
   }
 
   #send({ start, end }: Sent): void {

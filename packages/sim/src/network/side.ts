@@ -3,6 +3,7 @@
 
 import type { StreamEvents, StreamStatus } from "@varve/runtime";
 import type { Life } from "../life.ts";
+import type { Random } from "../random.ts";
 import { type Planned, quiet } from "../scheduler.ts";
 import { type Frame, frameHeaderBytes } from "./frame.ts";
 import { Pipe } from "./pipe.ts";
@@ -121,6 +122,7 @@ export class Side implements Carrier {
       side.#in = incoming;
       side.#host.sides.add(side);
       side.#planKeepalive();
+      out.pump();
     }
   }
 
@@ -160,7 +162,7 @@ export class Side implements Carrier {
   }
 
   slipsThrough(): boolean {
-    return this.#wires.random.chance(slipRate);
+    return this.#random.chance(slipRate);
   }
 
   goAway(): void {
@@ -189,7 +191,7 @@ export class Side implements Carrier {
     this.#in?.close();
     if (how === "silent") return;
     for (const side of [this, this.#other as Side]) {
-      const delayMs = this.#wires.random.exponential(breakNoticeMsMean);
+      const delayMs = side.#random.exponential(breakNoticeMsMean);
       this.#wires.scheduler.after(delayMs, () => side.life.deliver(() => side.#lose("the connection broke")));
     }
   }
@@ -205,6 +207,10 @@ export class Side implements Carrier {
     this.#keepalive?.cancel();
     this.#out?.abandon();
     if (death === "process") this.#reset();
+  }
+
+  get #random(): Random {
+    return this.#wires.randomOf(this.#host.name, this.#otherHost?.name ?? "");
   }
 
   get #otherHost(): Host | undefined {
@@ -227,9 +233,8 @@ export class Side implements Carrier {
   }
 
   #arrived(): boolean {
-    const { random, faults } = this.#wires;
-    if (this.#otherHost !== this.#host && random.chance(faults.breakRate)) {
-      this.break(random.chance(0.7) ? "heard" : "silent");
+    if (this.#otherHost !== this.#host && this.#random.chance(this.#wires.faults.breakRate)) {
+      this.break(this.#random.chance(0.7) ? "heard" : "silent");
       return false;
     }
     // The kernel of a machine that is up answers for a process that is not.

@@ -130,7 +130,7 @@ export class SimNetwork {
   }
 
   #dial(host: SimHost, life: Life, address: string, owner: SideOwner, up: (side: Side) => void, failed: (reason: string) => void): void {
-    const { scheduler, random } = this.wires;
+    const { scheduler } = this.wires;
     const asked = parse(address);
     const isLocal = loopbacks.includes(asked.host);
     const target = isLocal ? host : this.#hosts.get(asked.host);
@@ -149,6 +149,7 @@ export class SimNetwork {
       life.deliver(() => {
         if (isOver || caller === undefined || answerer === undefined) return;
         isOver = true;
+        if (!answerer.isUp) return failed("connection refused");
         Side.join(this.wires, caller, answerer);
         up(caller);
       });
@@ -156,8 +157,7 @@ export class SimNetwork {
       if (target === undefined || !target.isPowered) return quiet;
       const listener = target.listeners.get(asked.port);
       const isReachable = listener !== undefined && (isLocal || !loopbacks.includes(parse(listener.address).host));
-      const isRefused = target !== host && random.chance(this.wires.faults.refuseRate);
-      if (isRefused) scheduler.trace.count("network.fault.refused");
+      const isRefused = target !== host && this.wires.refuses(host.name, target.name);
       if (!isReachable || isRefused) {
         this.wires.send(target.name, host.name, handshakeBytes, () => fail("connection refused"));
         return quiet;

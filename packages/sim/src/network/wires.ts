@@ -12,18 +12,19 @@ interface Wire {
   isCut: boolean;
   clearFromMs: number;
   freeFromMs: number;
+  readonly random: Random;
 }
 
 /** All wires of a world. Hosts are names. */
 export class Wires {
   readonly scheduler: Scheduler;
-  readonly random: Random;
   faults: NetworkFaults;
+  readonly #random: Random;
   readonly #wires = new Map<string, Wire>();
 
   constructor(scheduler: Scheduler, random: Random, faults: NetworkFaults) {
     this.scheduler = scheduler;
-    this.random = random;
+    this.#random = random;
     this.faults = faults;
   }
 
@@ -59,12 +60,13 @@ export class Wires {
 
   /** Sends a packet: `arrive` runs once, later, or never, or twice. */
   send(from: string, to: string, bytes: number, arrive: () => unknown): void {
-    const { faults, random, scheduler } = this;
+    const { faults, scheduler } = this;
     if (from === to) {
       scheduler.after(localDelayMs, arrive);
       return;
     }
     const wire = this.#wire(from, to);
+    const { random } = wire;
     if (random.chance(faults.clogRate)) this.clog(from, to, random.exponential(faults.clogMs));
     if (wire.isCut) return this.#lose("network.fault.cut-off");
     if (random.chance(faults.lossRate)) return this.#lose("network.fault.lost");
@@ -82,11 +84,23 @@ export class Wires {
     }
   }
 
+  /** Whether the attempt to connect that has come is refused for no reason. */
+  refuses(from: string, to: string): boolean {
+    if (from === to || !this.#wire(from, to).random.chance(this.faults.refuseRate)) return false;
+    this.scheduler.trace.count("network.fault.refused");
+    return true;
+  }
+
+  /** The chance that belongs to what goes from one host to another. */
+  randomOf(from: string, to: string): Random {
+    return this.#wire(from, to).random;
+  }
+
   #wire(from: string, to: string): Wire {
     const key = `${from} ${to}`;
     let wire = this.#wires.get(key);
     if (wire === undefined) {
-      wire = { isCut: false, clearFromMs: 0, freeFromMs: 0 };
+      wire = { isCut: false, clearFromMs: 0, freeFromMs: 0, random: this.#random.stream(key) };
       this.#wires.set(key, wire);
     }
     return wire;
