@@ -112,7 +112,8 @@ export interface LogStore {
 }
 
 export interface LogStoreOptions {
-  readonly clusterId: string;
+  /** Undefined: the cluster of the data directory, or a new one for a directory that nobody has used yet. */
+  readonly clusterId: string | undefined;
   readonly nodeId: NodeId;
   /** The configuration of a partition that is found on the disk, by its topic id; the defaults until the metadata says otherwise. */
   readonly configOf: (id: PartitionId) => TopicConfig;

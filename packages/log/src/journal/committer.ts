@@ -1,0 +1,350 @@
+// Rounds: what waits is taken, written with one write and synced once; then the durable ends of all its partitions move, and after that
+// those who wait are told. While one round runs, the next collects. A round that holds few partitions and many bytes syncs their segments
+// instead. It never frees the journal: see flusher.ts. Why it is safe: docs/formats/journal.md, "Rounds".
+
+import { ClusterError, type Compression, invariant, type Offset } from "@varve/model";
+import { type Clock, syncWriteBytesMax, type Timer } from "@varve/runtime";
+import { isDirectRound } from "./direct-round.ts";
+import {
+  appendFrameBytes,
+  frameHeaderBytes,
+  type Generation,
+  type Mark,
+  payloadBytes,
+  writeAppend,
+  writeMark,
+  writeOffset,
+  writeTruncate,
+} from "./frame.ts";
+import type { JournalMetrics } from "./journal-metrics.ts";
+import { isNewer, type JournalPartition } from "./journal-partition.ts";
+import type { Place, Ring } from "./ring.ts";
+import { RoundBuffer } from "./round-buffer.ts";
+
+/** Marks wait so long for a round to ride on. */
+export const markDelayMsMax = 100;
+
+export interface CommitterOptions {
+  readonly clock: Clock;
+  readonly compression: Compression;
+  readonly metrics: JournalMetrics;
+  readonly ring: Ring;
+  readonly generation: Generation;
+  readonly nextLsn: number;
+  readonly waitingBytesMax: number;
+  /** A round is done, and its partitions were told. */
+  readonly onRound: () => void;
+  /** No file of the ring can take the round that waits; `resume` once one can. */
+  readonly onStarved: () => void;
+  /** The disk failed. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** What a frame that is no append says. */
+export type Control =
+  | { readonly kind: "truncate"; readonly end: Offset; readonly leaderEpoch: number }
+  | { readonly kind: "reset" | "start"; readonly start: Offset }
+  | { readonly kind: "drop" };
+
+export class Committer {
+  readonly #options: CommitterOptions;
+  readonly #pendingMarks = new Set<JournalPartition>();
+  #collecting = new RoundBuffer();
+  #spare = new RoundBuffer();
+  #nextLsn: number;
+  #state: "idle" | "scheduled" | "running" | "starved" | "failed" = "idle";
+  #markTimer: Timer | undefined;
+  #room: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
+
+  constructor(options: CommitterOptions) {
+    this.#options = options;
+    this.#nextLsn = options.nextLsn;
+  }
+
+  /** The next frame's. */
+  get nextLsn(): number {
+    return this.#nextLsn;
+  }
+
+  /** Of the first frame that no round was taken for. */
+  get firstWaitingLsn(): number {
+    return this.#collecting.frames > 0 ? this.#collecting.firstLsn : this.#nextLsn;
+  }
+
+  /** Whether an append of so many bytes may be put now; else a promise to wait for and ask again. */
+  room(batchBytes: number): true | Promise<void> {
+    return this.#hasRoom(appendFrameBytes(batchBytes)) ? true : this.#waitForRoom();
+  }
+
+  /** Puts an append that its segment has taken. `room` has just answered true. */
+  append(partition: JournalPartition, segmentBase: Offset, batches: Uint8Array): void {
+    const buffer = this.#collecting;
+    buffer.join(partition);
+    const lsn = this.#nextLsn++;
+    const at = buffer.put("append", partition.bytes, lsn, appendFrameBytes(batches.length));
+    writeAppend(buffer.bytes, at, segmentBase, batches);
+    buffer.batchBytes += batches.length;
+    partition.appended(lsn);
+    this.#due(buffer);
+  }
+
+  /** Puts a `create` frame, for a partition that has no account yet. Returns and throws as `control`. */
+  async create(partition: Uint8Array): Promise<number> {
+    while (!this.#hasRoom(frameHeaderBytes)) await this.#waitForRoom();
+    if (this.#state === "failed") throw diskFailed();
+    const buffer = this.#collecting;
+    const lsn = this.#nextLsn++;
+    buffer.put("create", partition, lsn, frameHeaderBytes);
+    buffer.hasControl = true;
+    await this.#durable(buffer);
+    return lsn;
+  }
+
+  /** Puts any other frame. @returns its lsn once it is durable. @throws {ClusterError} KAFKA_STORAGE_ERROR when the disk fails before. */
+  async control(partition: JournalPartition, control: Control): Promise<number> {
+    const frameBytes = frameHeaderBytes + payloadBytes[control.kind];
+    // Between the last question and the put nobody else has a turn: the buffer is not taken meanwhile.
+    while (!this.#hasRoom(frameBytes)) await this.#waitForRoom();
+    if (this.#state === "failed") throw diskFailed();
+    const buffer = this.#collecting;
+    const lsn = this.#nextLsn++;
+    buffer.join(partition);
+    const at = buffer.put(control.kind, partition.bytes, lsn, frameBytes);
+    if (control.kind === "truncate") writeTruncate(buffer.bytes, at, control.end, control.leaderEpoch);
+    else if (control.kind === "reset" || control.kind === "start") {
+      writeOffset(buffer.bytes, at, control.start);
+      buffer.starts.push({ partition, offset: control.start, lsn });
+    }
+    if (control.kind === "truncate" || control.kind === "reset") partition.endingBegins(lsn);
+    else if (control.kind === "drop") partition.isDropped = true;
+    buffer.hasControl = true;
+    await this.#durable(buffer);
+    return lsn;
+  }
+
+  /** `partition.synced` has moved: its mark rides on the next round, or is written alone after `markDelayMsMax`. */
+  mark(partition: JournalPartition): void {
+    if (this.#state === "failed") return;
+    this.#pendingMarks.add(partition);
+    this.#startMarkTimer();
+  }
+
+  /** Resolves when all that was put, and the marks that waited, are durable. @throws {ClusterError} KAFKA_STORAGE_ERROR when the disk fails before. */
+  async barrier(): Promise<void> {
+    if (this.#state === "failed") throw diskFailed();
+    this.#collecting.marksAreDue = true;
+    await this.#durable(this.#collecting);
+  }
+
+  /** A file of the ring is free again. */
+  resume(): void {
+    if (this.#state !== "starved") return;
+    this.#state = "idle";
+    this.#begin();
+  }
+
+  /** The disk failed: nothing is answered any more. */
+  fail(): void {
+    if (this.#state === "failed") return;
+    this.#state = "failed";
+    this.#markTimer?.cancel();
+    for (const { reject } of [...this.#collecting.waiters, ...this.#spare.waiters]) reject(diskFailed());
+    this.#madeRoom();
+  }
+
+  /** Nothing is put any more. */
+  close(): void {
+    this.#markTimer?.cancel();
+  }
+
+  /** Gives memory back; called when nothing has waited for a while. */
+  shrink(): void {
+    if (this.#state !== "idle") return;
+    this.#collecting.shrink();
+    this.#spare.shrink();
+  }
+
+  #hasRoom(frameBytes: number): boolean {
+    const { ring, waitingBytesMax } = this.#options;
+    const { length } = this.#collecting;
+    // A failed journal has room for everybody: what waits must go on, and be refused.
+    return length === 0 || this.#state === "failed" || length + frameBytes <= Math.min(waitingBytesMax, ring.roundBytesMax);
+  }
+
+  #waitForRoom(): Promise<void> {
+    if (this.#room === undefined) {
+      let resolve = () => {};
+      const promise = new Promise<void>((resolved) => {
+        resolve = resolved;
+      });
+      this.#room = { promise, resolve };
+      this.#options.metrics.waitsForRoom.add(1);
+    }
+    // Marks alone may fill the buffer, and nothing else would send them on their way.
+    this.#due(this.#collecting);
+    return this.#room.promise;
+  }
+
+  #madeRoom(): void {
+    this.#room?.resolve();
+    this.#room = undefined;
+  }
+
+  /** The buffer has something that must not wait: its round begins now, when none runs, once this turn of the loop is over. */
+  #due(buffer: RoundBuffer): void {
+    buffer.isDue = true;
+    if (this.#state !== "idle") return;
+    this.#state = "scheduled";
+    this.#options.clock.defer(() => {
+      if (this.#state !== "scheduled") return;
+      this.#state = "idle";
+      this.#begin();
+    });
+  }
+
+  #durable(buffer: RoundBuffer): Promise<void> {
+    this.#due(buffer);
+    return new Promise((resolve, reject) => buffer.waiters.push({ resolve, reject }));
+  }
+
+  #startMarkTimer(): void {
+    this.#markTimer ??= this.#options.clock.setTimer(markDelayMsMax, () => {
+      this.#markTimer = undefined;
+      if (this.#state === "failed") return;
+      this.#collecting.marksAreDue = true;
+      this.#due(this.#collecting);
+    });
+  }
+
+  #begin(): void {
+    const buffer = this.#collecting;
+    if (!buffer.isDue) return;
+    if (isDirectRound(buffer, this.#options.ring.roundBytesMax)) return this.#takeDirect(buffer);
+    for (const partition of this.#pendingMarks) this.#putMark(buffer, partition);
+    this.#pendingMarks.clear();
+    const place = buffer.length === 0 ? undefined : this.#options.ring.place(buffer.length, buffer.firstLsn);
+    if (place === undefined && buffer.length > 0) {
+      this.#state = "starved";
+      this.#options.onStarved();
+      return;
+    }
+    this.#takeJournaled(buffer, place);
+  }
+
+  #takeJournaled(buffer: RoundBuffer, place: Place | undefined): void {
+    this.#swap();
+    for (const partition of buffer.members) {
+      partition.take();
+      place?.file.newest.set(partition, partition.liveLsn);
+    }
+    this.#markTimer?.cancel();
+    this.#markTimer = undefined;
+    const { metrics, clock, generation, compression } = this.#options;
+    metrics.rounds.add(1);
+    metrics.framesPerRound.observe(buffer.frames);
+    metrics.bytesPerRound.observe(buffer.length);
+    buffer.seal(generation, compression);
+    const beganMs = clock.monotonicMs();
+    this.#write(buffer, place).then(
+      () => {
+        metrics.syncSeconds.observe((clock.monotonicMs() - beganMs) / 1000);
+        this.#complete(buffer);
+      },
+      (error: unknown) => this.#options.onFailure(error),
+    );
+  }
+
+  async #write(buffer: RoundBuffer, place: Place | undefined): Promise<void> {
+    if (place === undefined) return;
+    const { file } = place.file;
+    const bytes = buffer.bytes.subarray(0, buffer.length);
+    if (bytes.length <= syncWriteBytesMax) file.writeSync(bytes, place.position);
+    else await file.write(bytes, place.position);
+    this.#options.metrics.syncs.add(1);
+    await file.sync();
+  }
+
+  /** Syncs the segments of the round's partitions. Its frames are dropped unwritten, and their numbers given out again. */
+  #takeDirect(buffer: RoundBuffer): void {
+    const { metrics } = this.#options;
+    const members = [...buffer.members];
+    const carried = buffer.marks.filter(({ partition }) => partition.buffer !== buffer);
+    this.#nextLsn = buffer.firstLsn;
+    this.#swap();
+    for (const partition of members) {
+      partition.unappended();
+      partition.take();
+    }
+    // Marks come first in the next round, before any later frame of their partitions; it is not written before this sync has returned.
+    const next = this.#collecting;
+    for (const { partition, mark } of carried) this.#putMarkFrame(next, partition, mark);
+    for (const partition of members) {
+      this.#putMarkFrame(next, partition, partition.taken!);
+      this.#pendingMarks.delete(partition);
+    }
+    metrics.rounds.add(1);
+    metrics.directRounds.add(1);
+    metrics.syncs.add(members.length);
+    buffer.members.length = 0;
+    Promise.all(members.map(({ segments }) => segments.sync())).then(
+      () => this.#completeDirect(buffer, members),
+      (error: unknown) => this.#options.onFailure(error),
+    );
+  }
+
+  #completeDirect(buffer: RoundBuffer, members: readonly JournalPartition[]): void {
+    if (this.#state === "failed") return;
+    const next = this.#collecting;
+    for (const partition of members) {
+      if (partition.taken!.covers <= partition.marked.covers) {
+        buffer.members.push(partition);
+        continue;
+      }
+      // Recovery would write its live frames again and cut what came directly: nothing is answered before the mark is durable.
+      next.join(partition);
+      next.marksAreDue = true;
+      next.isDue = true;
+    }
+    this.#startMarkTimer();
+    this.#complete(buffer);
+  }
+
+  #complete(buffer: RoundBuffer): void {
+    if (this.#state === "failed") return;
+    const members = [...buffer.members];
+    const waiters = [...buffer.waiters];
+    for (const partition of members) partition.complete();
+    for (const { partition, mark } of buffer.marks) partition.markedUpTo(mark);
+    // Before anyone runs who could write a checkpoint without them.
+    for (const { partition, offset, lsn } of buffer.starts) partition.start = { offset, lsn };
+    buffer.clear();
+    this.#state = "idle";
+    this.#begin();
+    for (const { segments } of members) segments.durableMoved();
+    for (const { resolve } of waiters) resolve();
+    this.#options.onRound();
+  }
+
+  #swap(): void {
+    const taken = this.#collecting;
+    this.#collecting = this.#spare;
+    this.#spare = taken;
+    invariant(this.#collecting.frames === 0, "a round was taken while another runs");
+    this.#state = "running";
+    this.#madeRoom();
+  }
+
+  #putMark(buffer: RoundBuffer, partition: JournalPartition): void {
+    if (!partition.isDropped && isNewer(partition.synced, partition.marked)) this.#putMarkFrame(buffer, partition, partition.synced);
+  }
+
+  #putMarkFrame(buffer: RoundBuffer, partition: JournalPartition, mark: Mark): void {
+    const at = buffer.put("mark", partition.bytes, this.#nextLsn++, frameHeaderBytes + payloadBytes.mark);
+    writeMark(buffer.bytes, at, mark);
+    buffer.marks.push({ partition, mark });
+  }
+}
+
+function diskFailed(): ClusterError {
+  return new ClusterError("KAFKA_STORAGE_ERROR", "the disk failed; nothing more is answered from it");
+}

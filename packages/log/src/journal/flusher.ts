@@ -1,0 +1,222 @@
+// The background task that frees the journal: it syncs segments, oldest frames first, lets marks ride on the next round, and has the
+// oldest file used again once a durable checkpoint says that its frames are void. It bounds how much, and for how long, lies unsynced. It
+// never raises a durable end of a journaled partition: see committer.ts.
+
+import { type Clock, DiskError, type Timer } from "@varve/runtime";
+import type { JournalPartition } from "./journal-partition.ts";
+import type { Ring, RingFile } from "./ring.ts";
+
+/** Segments that are synced at the same time: the thread pool has other work too. */
+export const syncsAtOnceMax = 2;
+/** What was written to a segment is synced after so long, when no other reason came before. */
+export const unsyncedMsMax = 5_000;
+/** And when so many bytes of partitions without frames wait: more than that would have the kernel throttle the writer. */
+export const unsyncedBytesMax = 67_108_864;
+/** Files of the ring that may hold frames before the oldest is freed: what recovery reads and writes at most, but for stalls. */
+export const usedFilesTarget = 2;
+
+export interface FlusherOptions {
+  readonly clock: Clock;
+  readonly ring: Ring;
+  /** Of the first frame that is not in the ring yet. */
+  readonly firstWaitingLsn: () => number;
+  /** Makes `synced` of all partitions durable, and that all frames below `floorLsn` are void. */
+  readonly saveCheckpoint: (floorLsn: number) => Promise<void>;
+  /** A partition's `synced` has moved. */
+  readonly onSynced: (partition: JournalPartition) => void;
+  /** A file of the ring is free. */
+  readonly onFreed: () => void;
+  /** Nothing is left to do. */
+  readonly onIdle: () => void;
+  /** The disk has no room for a checkpoint or a side file. The task rests until `check` is called again. */
+  readonly onFull: () => void;
+  readonly onFailure: (error: unknown) => void;
+}
+
+export class Flusher {
+  readonly #options: FlusherOptions;
+  /** Partitions with unsynced bytes, in the order in which they became so, and when. */
+  readonly #dirty = new Map<JournalPartition, number>();
+  #unframedBytes = 0;
+  #isStarved = false;
+  #state: "idle" | "running" | "stopped" = "idle";
+  #again = false;
+  #timer: Timer | undefined;
+  #stopped: (() => void) | undefined;
+
+  constructor(options: FlusherOptions) {
+    this.#options = options;
+  }
+
+  /** Bytes were written to a segment. */
+  touched(partition: JournalPartition, bytes: number): void {
+    if (!this.#dirty.has(partition)) {
+      this.#dirty.set(partition, this.#options.clock.monotonicMs());
+      this.#timer ??= this.#options.clock.setTimer(unsyncedMsMax, () => this.#due());
+    }
+    if (partition.isJournaled) return;
+    partition.unframedBytes += bytes;
+    this.#unframedBytes += bytes;
+    if (this.#unframedBytes > unsyncedBytesMax) this.check();
+  }
+
+  /** Rounds wait for a file of the ring. */
+  starved(): void {
+    this.#isStarved = true;
+    this.check();
+  }
+
+  /** Something has changed that may let the task go on: a round is done, an ending applied, a folder gone. */
+  check(): void {
+    if (this.#state === "stopped") return;
+    if (this.#state === "running") {
+      this.#again = true;
+      return;
+    }
+    if (!this.#hasPressure()) return;
+    this.#state = "running";
+    this.#run().then(
+      () => this.#rest(),
+      (error: unknown) => this.#failed(error),
+    );
+  }
+
+  /** Syncs one partition now; its mark follows on the next round. */
+  async sync(partition: JournalPartition): Promise<void> {
+    // What is durable now is what the sync will cover; of a partition without frames, all that it holds.
+    const mark = partition.isJournaled ? partition.durable : partition.present();
+    const { endings } = partition;
+    this.#undirty(partition);
+    try {
+      await partition.segments.sync();
+    } catch (error) {
+      this.touched(partition, 0);
+      throw error;
+    }
+    if (partition.endings !== endings || partition.isEnding || partition.isDropped) return;
+    partition.syncedUpTo(mark);
+    if (!partition.isJournaled) {
+      partition.durable = mark;
+      partition.segments.durableMoved();
+    }
+    this.#options.onSynced(partition);
+  }
+
+  /** The partition is gone: nothing of it is unsynced any more. */
+  forget(partition: JournalPartition): void {
+    this.#undirty(partition);
+    this.check();
+  }
+
+  /** Ends the task; resolves when it has ended. */
+  async stop(): Promise<void> {
+    this.#timer?.cancel();
+    const wasRunning = this.#state === "running";
+    this.#state = "stopped";
+    if (!wasRunning) return;
+    await new Promise<void>((resolve) => {
+      this.#stopped = resolve;
+    });
+  }
+
+  #undirty(partition: JournalPartition): void {
+    this.#dirty.delete(partition);
+    this.#unframedBytes -= partition.unframedBytes;
+    partition.unframedBytes = 0;
+  }
+
+  #due(): void {
+    this.#timer = undefined;
+    this.check();
+    const oldest = this.#dirty.values().next();
+    if (oldest.done === true || this.#state === "stopped") return this.#options.onIdle();
+    const waitMs = Math.max(1, oldest.value + unsyncedMsMax - this.#options.clock.monotonicMs());
+    this.#timer ??= this.#options.clock.setTimer(waitMs, () => this.#due());
+  }
+
+  #failed(error: unknown): void {
+    if (!(error instanceof DiskError) || error.kind !== "no-space") return this.#options.onFailure(error);
+    this.#again = false;
+    this.#rest();
+    this.#options.onFull();
+  }
+
+  #rest(): void {
+    this.#stopped?.();
+    if (this.#state === "stopped") return;
+    this.#state = "idle";
+    if (!this.#again) return;
+    this.#again = false;
+    this.check();
+  }
+
+  #hasPressure(): boolean {
+    return this.#ringIsFull() || this.#unframedBytes > unsyncedBytesMax || this.#agedPartition() !== undefined;
+  }
+
+  #ringIsFull(): boolean {
+    const { ring } = this.#options;
+    return this.#isStarved || ring.usedFiles > usedFilesTarget;
+  }
+
+  #agedPartition(): JournalPartition | undefined {
+    const oldest = this.#dirty.entries().next();
+    if (oldest.done === true) return undefined;
+    const [partition, sinceMs] = oldest.value;
+    return this.#options.clock.monotonicMs() - sinceMs >= unsyncedMsMax ? partition : undefined;
+  }
+
+  async #run(): Promise<void> {
+    while (this.#state === "running") {
+      const due = this.#choose();
+      if (due.length > 0) await Promise.all(due.map((partition) => this.sync(partition)));
+      else if (!(await this.#free())) return;
+    }
+  }
+
+  /** The next partitions to sync, at most `syncsAtOnceMax`. */
+  #choose(): readonly JournalPartition[] {
+    const { ring } = this.#options;
+    if (this.#ringIsFull() && ring.oldest !== undefined) {
+      const chosen: JournalPartition[] = [];
+      for (const [partition, lsn] of ring.oldest.newest) {
+        if (isVoid(partition, lsn) || !canCover(partition, lsn)) continue;
+        chosen.push(partition);
+        if (chosen.length === syncsAtOnceMax) break;
+      }
+      if (chosen.length > 0) return chosen;
+    }
+    if (this.#unframedBytes > unsyncedBytesMax) {
+      for (const partition of this.#dirty.keys()) if (partition.unframedBytes > 0) return [partition];
+    }
+    const aged = this.#agedPartition();
+    return aged === undefined ? [] : [aged];
+  }
+
+  /** Has the oldest file used again, when the ring needs it and all of its frames are void. @returns whether it did. */
+  async #free(): Promise<boolean> {
+    const { ring, saveCheckpoint, firstWaitingLsn, onFreed } = this.#options;
+    const file = ring.oldest;
+    if (!this.#ringIsFull() || file === undefined || !isFreeable(file)) return false;
+    await saveCheckpoint(ring.secondOldestLsn ?? firstWaitingLsn());
+    if (file !== ring.oldest || !isFreeable(file)) return true;
+    ring.release(file);
+    this.#isStarved = false;
+    onFreed();
+    return true;
+  }
+}
+
+function isFreeable(file: RingFile): boolean {
+  for (const [partition, lsn] of file.newest) if (!isVoid(partition, lsn)) return false;
+  return true;
+}
+
+function isVoid(partition: JournalPartition, lsn: number): boolean {
+  return partition.isDropped ? partition.isGone : partition.synced.covers >= lsn;
+}
+
+/** Whether a sync now would make the partition's frames up to `lsn` void. */
+function canCover(partition: JournalPartition, lsn: number): boolean {
+  return !partition.isDropped && !partition.isEnding && (partition.isJournaled ? partition.durable.covers : partition.appliedLsn) >= lsn;
+}

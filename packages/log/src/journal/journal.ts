@@ -1,0 +1,160 @@
+// The journal of one data directory as its logs see it: put frames, learn when they are durable, mark what is synced. It ties the ring, the
+// committer and the flusher together; what they do is in their files, and why it is right in docs/formats/journal.md.
+
+import type { Compression, Offset, PartitionId } from "@varve/model";
+import type { Clock, Disk, Logger, Metrics } from "@varve/runtime";
+import { Committer, type Control } from "./committer.ts";
+import { Flusher } from "./flusher.ts";
+import { type Generation, partitionBytes } from "./frame.ts";
+import { journalMetrics } from "./journal-metrics.ts";
+import type { JournalPartition } from "./journal-partition.ts";
+import { Ring } from "./ring.ts";
+
+export interface JournalPorts {
+  readonly clock: Clock;
+  readonly disk: Disk;
+  readonly compression: Compression;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+export interface JournalOptions {
+  readonly files: number;
+  readonly fileBytes: number;
+  readonly waitingBytesMax: number;
+  readonly diskFreeBytesMin: number;
+  readonly generation: Generation;
+  /** No frame of this generation was written yet. */
+  readonly nextLsn: number;
+  /** Makes `synced` and `start` of all partitions durable, and that all frames below `floorLsn` are void. */
+  readonly saveCheckpoint: (floorLsn: number) => Promise<void>;
+  /** The disk has no room for what frees the journal; `retryFreeing` when it has. */
+  readonly onFull: () => void;
+  /** The disk failed a write or a sync. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+export class Journal {
+  readonly #ring: Ring;
+  readonly #committer: Committer;
+  readonly #flusher: Flusher;
+  #growth: Promise<void> | undefined;
+  readonly #onFailure: (error: unknown) => void;
+  #isClosing = false;
+
+  private constructor(ports: JournalPorts, options: JournalOptions, ring: Ring) {
+    const { clock, compression } = ports;
+    const { generation, nextLsn, waitingBytesMax, onFailure } = options;
+    this.#ring = ring;
+    this.#onFailure = onFailure;
+    this.#committer = new Committer({
+      clock,
+      compression,
+      metrics: journalMetrics(ports.metrics, () => ring),
+      ring,
+      generation,
+      nextLsn,
+      waitingBytesMax,
+      onRound: () => this.#flusher.check(),
+      onStarved: () => this.#flusher.starved(),
+      onFailure,
+    });
+    this.#flusher = new Flusher({
+      clock,
+      ring,
+      firstWaitingLsn: () => this.#committer.firstWaitingLsn,
+      saveCheckpoint: options.saveCheckpoint,
+      onSynced: (partition) => this.#committer.mark(partition),
+      onFreed: () => this.#committer.resume(),
+      onIdle: () => this.#committer.shrink(),
+      onFull: options.onFull,
+      onFailure,
+    });
+  }
+
+  /** Every frame that stands in the ring is void. */
+  static async open(ports: JournalPorts, options: JournalOptions): Promise<Journal> {
+    return new Journal(ports, options, await Ring.open(ports.disk, ports.logger, options));
+  }
+
+  /** Makes the ring's missing files in the background. */
+  grow(): void {
+    this.#growth = this.#ring
+      .grow(
+        () => this.#isClosing,
+        () => this.#committer.resume(),
+      )
+      .catch(this.#onFailure);
+  }
+
+  /** lsn of the next frame. */
+  get nextLsn(): number {
+    return this.#committer.nextLsn;
+  }
+
+  room(batchBytes: number): true | Promise<void> {
+    return this.#committer.room(batchBytes);
+  }
+
+  /** Takes note of batches that a segment has taken, and of a journaled partition puts their frame. `room` has just answered true. */
+  append(partition: JournalPartition, segmentBase: Offset, batches: Uint8Array): void {
+    if (partition.isJournaled) this.#committer.append(partition, segmentBase, batches);
+    this.#flusher.touched(partition, batches.length);
+  }
+
+  /** Announces a partition that is about to be made. @returns the lsn of its `create` frame once that is durable: its incarnation. */
+  create(id: PartitionId): Promise<number> {
+    return this.#committer.create(partitionBytes(id));
+  }
+
+  /** Puts a frame that is no append. @returns its lsn once it is durable. @throws {ClusterError} KAFKA_STORAGE_ERROR when the disk fails before. */
+  control(partition: JournalPartition, control: Control): Promise<number> {
+    return this.#committer.control(partition, control);
+  }
+
+  /** The segments have followed a `truncate` or `reset`. */
+  endingApplied(partition: JournalPartition): void {
+    partition.endingApplied();
+    this.#flusher.touched(partition, 0);
+    this.#flusher.check();
+  }
+
+  /** Syncs a partition and makes the mark of its end durable: then no frame of it is live. No append may come meanwhile. */
+  async mark(partition: JournalPartition): Promise<void> {
+    while (partition.isJournaled && partition.durableEnd < partition.segments.position.offset) await this.#committer.barrier();
+    await this.#flusher.sync(partition);
+    await this.#committer.barrier();
+  }
+
+  /** There may be room on the disk for a checkpoint again. */
+  retryFreeing(): void {
+    this.#flusher.check();
+  }
+
+  /** The partition's folder is gone for good. */
+  gone(partition: JournalPartition): void {
+    partition.isGone = true;
+    this.#flusher.forget(partition);
+  }
+
+  /** Resolves when every frame that was put is durable. @throws {ClusterError} KAFKA_STORAGE_ERROR when the disk fails before. */
+  barrier(): Promise<void> {
+    return this.#committer.barrier();
+  }
+
+  /** The disk failed: whoever waits is refused, and nothing is written any more. */
+  fail(): void {
+    this.#isClosing = true;
+    this.#committer.fail();
+    void this.#flusher.stop();
+  }
+
+  /** Everything is durable and nobody puts anything any more. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    await this.#flusher.stop();
+    await this.#growth;
+    this.#committer.close();
+    await this.#ring.close();
+  }
+}

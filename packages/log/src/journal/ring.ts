@@ -1,0 +1,193 @@
+// The ring: preallocated files that rounds are written into, one after the other, and that are used again once every frame in them is
+// void. It hands out places and keeps the files' order; what makes frames void is flusher.ts, what is written is committer.ts.
+
+import { invariant } from "@varve/model";
+import { type Disk, DiskError, type DiskFile, type Logger, syncWriteBytesMax } from "@varve/runtime";
+import { alignRound } from "./frame.ts";
+import type { JournalPartition } from "./journal-partition.ts";
+
+export const journalFolder = "journal";
+/** The first file is made before the first append can be answered, so it is small. */
+export const firstFileBytesMax = 1_048_576;
+
+/** One file of the ring. */
+export interface RingFile {
+  readonly name: string;
+  readonly file: DiskFile;
+  readonly sizeBytes: number;
+  /** Where the next round begins. */
+  usedBytes: number;
+  /** Of the first frame in it. */
+  firstLsn: number;
+  /** Newest frame in it of each partition that has one which counts. */
+  readonly newest: Map<JournalPartition, number>;
+}
+
+/** Where a round goes. */
+export interface Place {
+  readonly file: RingFile;
+  readonly position: number;
+}
+
+export interface RingOptions {
+  readonly files: number;
+  readonly fileBytes: number;
+  /** Growing leaves so much of the disk free. */
+  readonly diskFreeBytesMin: number;
+}
+
+export class Ring {
+  readonly #disk: Disk;
+  readonly #logger: Logger;
+  readonly #options: RingOptions;
+  readonly #free: RingFile[];
+  /** Oldest first; the last one is being written. */
+  readonly #used: RingFile[] = [];
+  /** The largest round that some file can hold. */
+  roundBytesMax: number;
+
+  private constructor(disk: Disk, logger: Logger, options: RingOptions, files: RingFile[]) {
+    this.#disk = disk;
+    this.#logger = logger;
+    this.#options = options;
+    this.#free = files;
+    this.roundBytesMax = Math.max(...files.map(({ sizeBytes }) => sizeBytes));
+  }
+
+  /** Opens the files that are there, whose frames are all void; makes the first one when there is none. */
+  static async open(disk: Disk, logger: Logger, options: RingOptions): Promise<Ring> {
+    const files: RingFile[] = [];
+    for (const name of await listRing(disk)) {
+      const file = await disk.open(`${journalFolder}/${name}`, "write");
+      const wholeBytes = Math.floor(file.size / alignRound(1)) * alignRound(1);
+      // A file whose making was cut short is filled up by `grow`.
+      if (wholeBytes >= Math.min(options.fileBytes, firstFileBytesMax)) files.push(ringFile(name, file, wholeBytes));
+      else await file.close();
+    }
+    if (files.length === 0) files.push(await makeFile(disk, ringName(0), Math.min(options.fileBytes, firstFileBytesMax)));
+    return new Ring(disk, logger, options, files);
+  }
+
+  /** Bytes of all files. */
+  get sizeBytes(): number {
+    return [...this.#free, ...this.#used].reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  }
+
+  /** Bytes that cannot be used again yet. */
+  get usedBytes(): number {
+    return this.#used.reduce((sum, { usedBytes }, at) => sum + (at === this.#used.length - 1 ? usedBytes : this.#used[at]!.sizeBytes), 0);
+  }
+
+  get usedFiles(): number {
+    return this.#used.length;
+  }
+
+  get freeFiles(): number {
+    return this.#free.length;
+  }
+
+  /** The file whose frames are the oldest; undefined before the first round. */
+  get oldest(): RingFile | undefined {
+    return this.#used[0];
+  }
+
+  /** lsn of the oldest frame that stays when `oldest` goes; undefined when none does. */
+  get secondOldestLsn(): number | undefined {
+    return this.#used[1]?.firstLsn;
+  }
+
+  /** Where a round of so many bytes goes; undefined when it must wait for a file. The place is used up. */
+  place(bytes: number, lsn: number): Place | undefined {
+    const active = this.#used.at(-1);
+    if (active !== undefined && active.usedBytes + bytes <= active.sizeBytes) return use(active, bytes);
+    const at = this.#free.findIndex(({ sizeBytes }) => sizeBytes >= bytes);
+    if (at < 0) return undefined;
+    const [next] = this.#free.splice(at, 1) as [RingFile];
+    next.firstLsn = lsn;
+    this.#used.push(next);
+    return use(next, bytes);
+  }
+
+  /** Lets the oldest file be used again. Its frames are void, and a durable checkpoint says so. */
+  release(file: RingFile): void {
+    invariant(file === this.#used[0], `${file.name} is not the oldest journal file`);
+    this.#used.shift();
+    file.usedBytes = 0;
+    file.newest.clear();
+    this.#free.push(file);
+  }
+
+  /**
+   * Makes the files that are still missing, in the background: zeros, synced once, so that a round never changes a file's length.
+   * @param isStopped asked between files.
+   */
+  async grow(isStopped: () => boolean, grown: () => void): Promise<void> {
+    const { files, fileBytes, diskFreeBytesMin } = this.#options;
+    const present = new Set([...this.#free, ...this.#used].map(({ name }) => name));
+    for (let number = 0; present.size < files && !isStopped(); number++) {
+      const name = ringName(number);
+      if (present.has(name)) continue;
+      const { freeBytes } = await this.#disk.space();
+      if (freeBytes < fileBytes + diskFreeBytesMin) {
+        this.#logger.warn("the journal keeps its size: the disk has no room for another file", { files: present.size, freeBytes });
+        return;
+      }
+      try {
+        this.#free.push(await makeFile(this.#disk, name, fileBytes));
+      } catch (error) {
+        if (!(error instanceof DiskError) || error.kind !== "no-space") throw error;
+        this.#logger.warn("the journal keeps its size: the disk is full", { files: present.size, file: name });
+        return;
+      }
+      present.add(name);
+      this.roundBytesMax = Math.max(this.roundBytesMax, fileBytes);
+      grown();
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const { file } of [...this.#free, ...this.#used]) await file.close();
+  }
+}
+
+/** Names of the ring's files, sorted; makes the folder when it is missing. */
+export async function listRing(disk: Disk): Promise<readonly string[]> {
+  try {
+    return (await disk.list(journalFolder)).filter((name) => /^[0-9]{4}\.journal$/.test(name));
+  } catch (error) {
+    if (!(error instanceof DiskError) || error.kind !== "not-found") throw error;
+    await disk.makeFolder(journalFolder);
+    await disk.syncFolder("");
+    return [];
+  }
+}
+
+function ringName(number: number): string {
+  return `${String(number).padStart(4, "0")}.journal`;
+}
+
+function ringFile(name: string, file: DiskFile, sizeBytes: number): RingFile {
+  return { name, file, sizeBytes, usedBytes: 0, firstLsn: 0, newest: new Map() };
+}
+
+function use(file: RingFile, bytes: number): Place {
+  const position = file.usedBytes;
+  file.usedBytes = alignRound(position + bytes);
+  return { file, position };
+}
+
+/** Makes a file of zeros, or fills up one whose making was cut short; durable when it resolves. */
+async function makeFile(disk: Disk, name: string, sizeBytes: number): Promise<RingFile> {
+  const path = `${journalFolder}/${name}`;
+  const file = await disk.open(path, (await disk.list(journalFolder)).includes(name) ? "write" : "create");
+  try {
+    const zeros = new Uint8Array(Math.min(sizeBytes, syncWriteBytesMax));
+    for (let at = file.size; at < sizeBytes; at += zeros.length) await file.write(zeros.subarray(0, Math.min(zeros.length, sizeBytes - at)), at);
+    await file.sync();
+    await disk.syncFolder(journalFolder);
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+  return ringFile(name, file, sizeBytes);
+}

@@ -1,0 +1,344 @@
+// One partition's log: its segments and its account with the journal, put together so that what is durable, cut or refused is right at
+// every moment. What a segment is: segments/; when rounds run: journal/; which logs there are: store.ts.
+
+import { ClusterError, type Compression, type Failure, InvariantError, type Offset, type PartitionId, partitionKey, type TopicConfig } from "@varve/model";
+import { checkStoredBatch, lastOffsetOf, baseOffsetOf, batchSize, leaderEpochOf, stampBatch, stampLogAppendTime } from "@varve/record";
+import { type Clock, DiskError } from "@varve/runtime";
+import { Gate } from "./gate.ts";
+import type { Mark } from "./journal/frame.ts";
+import type { Journal } from "./journal/journal.ts";
+import { JournalPartition } from "./journal/journal-partition.ts";
+import type { AppendResult, EpochEnd, PartitionLog, ReadResult } from "./log.ts";
+import type { SegmentedLog } from "./segments/segmented-log.ts";
+
+export interface JournaledLogOptions {
+  readonly id: PartitionId;
+  readonly segments: SegmentedLog;
+  readonly config: TopicConfig;
+  readonly journal: Journal;
+  /** The log's end, which is on the disk. */
+  readonly mark: Mark;
+  readonly start: { readonly offset: Offset; readonly lsn: number };
+  readonly clock: Clock;
+  readonly compression: Compression;
+  /** Why no log takes appends now. */
+  readonly refusal: () => Failure | undefined;
+  /** So many bytes were appended. */
+  readonly onAppended: (bytes: number) => void;
+  /** The disk had no room for an append. */
+  readonly onFull: () => void;
+  /** The disk failed a write or a sync. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+export class JournaledLog implements PartitionLog {
+  readonly id: PartitionId;
+  readonly partition: JournalPartition;
+  readonly segments: SegmentedLog;
+  readonly #options: JournaledLogOptions;
+  readonly #gate = new Gate();
+  #config: TopicConfig;
+  #highWatermark = 0 as Offset;
+  #listener: (() => void) | undefined;
+  #offline: Failure | undefined;
+  /** The disk was full in the middle of an append: what it left behind the end is cut before the next. */
+  #isFull = false;
+  #pins = 0;
+  #unpinned: (() => void) | undefined;
+
+  constructor(options: JournaledLogOptions) {
+    const { id, segments, config } = options;
+    this.id = id;
+    this.segments = segments;
+    this.#options = options;
+    this.#config = config;
+    const account = {
+      get position() {
+        return segments.position;
+      },
+      sync: () => this.#pinned(() => segments.sync()),
+      durableMoved: () => this.#listener?.(),
+    };
+    this.partition = new JournalPartition(id, account, config.durability === "fsync", options.mark, options.start);
+  }
+
+  get logStart(): Offset {
+    return this.segments.logStart;
+  }
+
+  get logEnd(): Offset {
+    return this.segments.logEnd;
+  }
+
+  get durableEnd(): Offset {
+    return this.partition.durableEnd;
+  }
+
+  get byteLength(): number {
+    return this.segments.byteLength;
+  }
+
+  get latestEpoch(): { readonly epoch: number; readonly startOffset: Offset } | undefined {
+    return this.segments.latestEpoch;
+  }
+
+  get offline(): Failure | undefined {
+    return this.#offline;
+  }
+
+  room(batchBytes: number): true | Promise<void> {
+    if (this.#offline !== undefined || this.#isFull) return true;
+    if (!this.#gate.isOpen) return this.#gate.passed();
+    if (this.segments.mustRoll(batchBytes, this.#options.clock.wallMs())) return this.#roll();
+    return this.partition.isJournaled ? this.#options.journal.room(batchBytes) : true;
+  }
+
+  appendAsLeader(batch: Uint8Array, leaderEpoch: number, nowMs: number): AppendResult {
+    const refused = this.#refusal();
+    if (refused !== undefined) return { kind: "refused", failure: refused };
+    const check = this.segments.checkProducer(batch, nowMs);
+    if (check.kind !== "new") return check;
+    const baseOffset = this.segments.logEnd;
+    stampBatch(batch, 0, baseOffset, leaderEpoch);
+    if (this.#config["message.timestamp.type"] === "LogAppendTime") stampLogAppendTime(batch, 0, nowMs, this.#options.compression);
+    const failure = this.#write(batch);
+    if (failure !== undefined) return { kind: "refused", failure };
+    return { kind: "appended", baseOffset, lastOffset: (this.segments.logEnd - 1) as Offset, appendTimeMs: nowMs };
+  }
+
+  appendAsFollower(batches: Uint8Array): void {
+    const refused = this.#refusal();
+    if (refused !== undefined) throw new ClusterError(refused.code, refused.message);
+    this.#checkStamped(batches);
+    const failure = this.#write(batches);
+    if (failure !== undefined) throw new ClusterError(failure.code, failure.message);
+  }
+
+  read(from: Offset, bytesMax: number, below: Offset): ReadResult | Promise<ReadResult> {
+    this.#checkOnline();
+    const result = this.segments.read(from, bytesMax, below);
+    return result instanceof Promise ? this.#pinned(() => result) : result;
+  }
+
+  findByTime(timestampMs: number, below: Offset): Promise<ReadResult | undefined> {
+    this.#checkOnline();
+    return this.#pinned(() => this.segments.findByTime(timestampMs, below));
+  }
+
+  endOfEpoch(epoch: number): EpochEnd | undefined {
+    return this.segments.endOfEpoch(epoch);
+  }
+
+  truncateTo(end: Offset, leaderEpoch: number): Promise<void> {
+    return this.#change(async () => {
+      const { journal } = this.#options;
+      if (end >= this.segments.logEnd) return;
+      const newEnd = await this.segments.cutEnd(end);
+      // The frame first: a file that was cut without one would be missing what the mark promises.
+      await journal.control(this.partition, { kind: "truncate", end: newEnd, leaderEpoch });
+      await this.segments.cut(newEnd);
+      journal.endingApplied(this.partition);
+      if (!this.partition.isJournaled) await journal.mark(this.partition);
+    });
+  }
+
+  resetTo(start: Offset): Promise<void> {
+    return this.#change(async () => {
+      const { journal } = this.#options;
+      await journal.control(this.partition, { kind: "reset", start });
+      await this.segments.reset(start);
+      journal.endingApplied(this.partition);
+      if (!this.partition.isJournaled) await journal.mark(this.partition);
+    });
+  }
+
+  raiseLogStart(start: Offset): Promise<void> {
+    return this.#change(async () => {
+      if (start > this.segments.logEnd) throw new ClusterError("OFFSET_OUT_OF_RANGE", `${partitionKey(this.id)}: the log cannot begin at ${start}, it ends at ${this.segments.logEnd}`);
+      if (start <= this.segments.logStart) return;
+      await this.#options.journal.control(this.partition, { kind: "start", start });
+      this.segments.raiseStart(start);
+      await this.#deleteBelowStart();
+    });
+  }
+
+  noteHighWatermark(highWatermark: Offset): void {
+    if (highWatermark > this.#highWatermark) this.#highWatermark = highWatermark;
+  }
+
+  onDurable(listener: (() => void) | undefined): void {
+    this.#listener = listener;
+  }
+
+  async configure(config: TopicConfig): Promise<void> {
+    this.#config = config;
+    this.segments.configure(config);
+    const isJournaled = config.durability === "fsync";
+    if (isJournaled === this.partition.isJournaled) return;
+    await this.#change(async () => {
+      if (isJournaled === this.partition.isJournaled) return;
+      await this.#options.journal.mark(this.partition);
+      this.partition.isJournaled = isJournaled;
+    });
+  }
+
+  /** Deletes old segments by age and size. @returns how many. */
+  retain(nowMs: number): Promise<number> {
+    return this.#change(async () => {
+      const start = await this.segments.retentionStart(nowMs, this.#highWatermark);
+      if (start === undefined) return 0;
+      await this.#options.journal.control(this.partition, { kind: "start", start });
+      this.segments.raiseStart(start);
+      return this.#deleteBelowStart();
+    });
+  }
+
+  /** Reads and checks about so many bytes. @returns whether all of the log has been read since the scrub began at its start. */
+  scrub(bytesMax: number): Promise<boolean> {
+    return this.#pinned(async () => (await this.segments.scrubStep(bytesMax)).roundDone);
+  }
+
+  /** Nothing may be appended or read any more, for this reason. */
+  takeOffline(failure: Failure): void {
+    this.#offline = failure;
+  }
+
+  /** There is room on the disk again. */
+  makeRoom(): Promise<void> {
+    if (!this.#isFull) return Promise.resolve();
+    return this.#change(async () => {
+      await this.segments.cut(this.segments.logEnd);
+      this.#isFull = false;
+    });
+  }
+
+  /** Writes what a clean opening needs; all of it is on the disk when it resolves. */
+  close(): Promise<void> {
+    return this.#change(async () => {
+      if (this.#isFull) await this.segments.cut(this.segments.logEnd);
+      this.#offline = { code: "BROKER_NOT_AVAILABLE", message: `${partitionKey(this.id)}: the broker is shutting down` };
+      await this.#unpin();
+      await this.segments.close();
+    });
+  }
+
+  /** Removes it for good. @param disclaim is called when that can no more be undone, and before any of its files go. */
+  drop(disclaim: () => Promise<void>): Promise<void> {
+    return this.#change(async () => {
+      await this.#options.journal.control(this.partition, { kind: "drop" });
+      this.#offline = { code: "UNKNOWN_TOPIC_ID", message: `${partitionKey(this.id)}: the partition was deleted` };
+      this.#listener?.();
+      await this.#unpin();
+      await disclaim();
+      await this.segments.drop();
+    });
+  }
+
+  async #roll(): Promise<void> {
+    try {
+      await this.#change(() => this.segments.roll());
+    } catch (error) {
+      // What keeps it from rolling is known by now, and refuses the append that follows.
+      if (!(error instanceof ClusterError)) throw error;
+    }
+  }
+
+  /** Segments go only when a durable mark stands in one that stays: recovery begins there. */
+  async #deleteBelowStart(): Promise<number> {
+    const { position } = this.partition.marked;
+    if (position.offset <= this.segments.logStart && position.segmentBase !== this.segments.activeBase) await this.#options.journal.mark(this.partition);
+    return this.segments.deleteBelowStart();
+  }
+
+  #refusal(): Failure | undefined {
+    if (this.#offline !== undefined) return this.#offline;
+    if (this.#isFull) return { code: "KAFKA_STORAGE_ERROR", message: `${partitionKey(this.id)}: the disk is full; appends go on when there is room` };
+    return this.#options.refusal();
+  }
+
+  #checkOnline(): void {
+    if (this.#offline !== undefined) throw new ClusterError(this.#offline.code, this.#offline.message);
+  }
+
+  /** Writes stamped batches to the segment, then puts their frame: a frame speaks of bytes that the segment has taken. */
+  #write(batches: Uint8Array): Failure | undefined {
+    if (!this.#gate.isOpen) throw new InvariantError(`${partitionKey(this.id)}: an append came without room`);
+    const { segments } = this;
+    const segmentBase = segments.activeBase;
+    try {
+      segments.appendStamped(batches);
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      return this.#writeFailed(error);
+    }
+    this.#options.journal.append(this.partition, segmentBase, batches);
+    this.#options.onAppended(batches.length);
+    return undefined;
+  }
+
+  #writeFailed(error: DiskError): Failure {
+    if (error.kind !== "no-space") {
+      this.#options.onFailure(error);
+      return { code: "KAFKA_STORAGE_ERROR", message: `${partitionKey(this.id)}: ${error.message}` };
+    }
+    this.#meetsFullDisk();
+    return this.#refusal()!;
+  }
+
+  #meetsFullDisk(): void {
+    this.#isFull = true;
+    this.#options.onFull();
+  }
+
+  /** @throws {ClusterError} CORRUPT_MESSAGE unless the bytes are whole batches that continue the log. */
+  #checkStamped(batches: Uint8Array): void {
+    let end: number = this.segments.logEnd;
+    let epoch = this.segments.latestEpoch?.epoch ?? -1;
+    for (let at = 0; at < batches.length; at += batchSize(batches, at)) {
+      const failure = checkStoredBatch(batches, at, this.#options.compression);
+      if (failure !== undefined) throw new ClusterError("CORRUPT_MESSAGE", `${partitionKey(this.id)}: ${failure.message}`);
+      const baseOffset = baseOffsetOf(batches, at);
+      const leaderEpoch = leaderEpochOf(batches, at);
+      if (baseOffset < end || (at === 0 && baseOffset !== end)) throw new ClusterError("CORRUPT_MESSAGE", `${partitionKey(this.id)}: a batch at offset ${baseOffset} does not continue the log, which ends at ${end}`);
+      if (leaderEpoch < epoch) throw new ClusterError("CORRUPT_MESSAGE", `${partitionKey(this.id)}: a batch of leader epoch ${leaderEpoch} behind one of ${epoch}`);
+      end = lastOffsetOf(batches, at) + 1;
+      epoch = leaderEpoch;
+    }
+  }
+
+  /** Runs a change of the log; a failure of the disk is one of the store. */
+  async #change<Value>(change: () => Promise<Value>): Promise<Value> {
+    return this.#gate.run(async () => {
+      this.#checkOnline();
+      try {
+        return await change();
+      } catch (error) {
+        if (error instanceof DiskError) {
+          if (error.kind === "no-space") this.#meetsFullDisk();
+          else this.#options.onFailure(error);
+          throw new ClusterError("KAFKA_STORAGE_ERROR", `${partitionKey(this.id)}: ${error.message}`, { cause: error });
+        }
+        throw error;
+      }
+    });
+  }
+
+  /** Files stay open while `work` runs. */
+  async #pinned<Value>(work: () => Promise<Value>): Promise<Value> {
+    this.#pins++;
+    try {
+      return await work();
+    } finally {
+      this.#pins--;
+      if (this.#pins === 0) this.#unpinned?.();
+    }
+  }
+
+  async #unpin(): Promise<void> {
+    while (this.#pins > 0) {
+      await new Promise<void>((resolve) => {
+        this.#unpinned = resolve;
+      });
+    }
+  }
+}

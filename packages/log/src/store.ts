@@ -1,0 +1,251 @@
+// All logs of one data directory: making and removing them, closing them all, and what happens when their disk fails or fills up. It ties
+// the parts together and decides little itself; how a directory is opened is open-store.ts.
+
+import { ClusterError, type Compression, type Failure, offsetZero, type PartitionId, partitionKey, type TopicConfig } from "@varve/model";
+import { type Clock, type Disk, DiskError, type DiskLock, type Entropy, type Logger, type Metrics } from "@varve/runtime";
+import { writeLogStarts, writeRecoveryPoints } from "./checkpoint.ts";
+import { writeCleanMarker } from "./clean-marker.ts";
+import type { Generation } from "./journal/frame.ts";
+import { Journal } from "./journal/journal.ts";
+import { JournaledLog } from "./journaled-log.ts";
+import type { LogStore, LogStoreIdentity, LogStoreOptions, PartitionLog } from "./log.ts";
+import { Maintenance } from "./maintenance.ts";
+import { disclaimPartitionFolder, holdsRecords, removePartitionFolder } from "./partition-folder.ts";
+import { partitionMetadataFile, writePartitionMetadata } from "./partition-metadata.ts";
+import type { Recovery } from "./recovery.ts";
+import type { SegmentContext } from "./segments/context.ts";
+import { createSegmentedLog, type SegmentedLog } from "./segments/segmented-log.ts";
+import { SpaceWatch } from "./space.ts";
+
+/** What a store needs of the outside world. */
+export interface LogPorts {
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly disk: Disk;
+  readonly compression: Compression;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/** What opening a directory has found and made. */
+export interface OpenedDirectory {
+  readonly ports: LogPorts;
+  readonly options: LogStoreOptions;
+  readonly context: SegmentContext;
+  readonly lock: DiskLock;
+  readonly identity: LogStoreIdentity;
+  readonly startedClean: boolean;
+  /** Of this life. */
+  readonly generation: Generation;
+  /** All of it is on the disk. */
+  readonly recovery: Recovery;
+}
+
+/** Logs that are closed at the same time. */
+const closesAtOnceMax = 8;
+
+export class JournaledLogStore implements LogStore {
+  readonly identity: LogStoreIdentity;
+  readonly startedClean: boolean;
+  readonly #opened: OpenedDirectory;
+  readonly #logs = new Map<string, JournaledLog>();
+  /** Logs that are being made or removed. */
+  readonly #changing = new Map<string, Promise<unknown>>();
+  readonly #journal: Journal;
+  readonly #space: SpaceWatch;
+  readonly #maintenance: Maintenance;
+  #checkpoint: Promise<void> = Promise.resolve();
+  /** lsn of each log start that the checkpoint holds. */
+  #savedStarts = new Map<string, number>();
+  #state: "open" | "closing" | "closed" | "failed" = "open";
+
+  private constructor(opened: OpenedDirectory, journal: Journal) {
+    const { ports, options } = opened;
+    const onFailure = (error: unknown) => this.#fail(error);
+    this.identity = opened.identity;
+    this.startedClean = opened.startedClean;
+    this.#opened = opened;
+    this.#journal = journal;
+    this.#space = new SpaceWatch({ ...ports, freeBytesMin: options.diskFreeBytesMin, onRoom: () => this.#makeRoom(), onFailure });
+    this.#maintenance = new Maintenance({ ...ports, ...options, logs: () => this.#logs.values(), onFailure });
+  }
+
+  /** Begins a life over what was opened: its checkpoint is durable when it resolves, and makes all frames of earlier lives void. */
+  static async start(opened: OpenedDirectory): Promise<JournaledLogStore> {
+    const { ports, options, recovery, generation } = opened;
+    const { nextLsn } = recovery;
+    const holder: { store?: JournaledLogStore } = {};
+    const journal = await Journal.open(ports, {
+      files: options.journalFiles,
+      fileBytes: options.journalFileBytes,
+      waitingBytesMax: options.journalWaitingBytesMax,
+      diskFreeBytesMin: options.diskFreeBytesMin,
+      generation,
+      nextLsn,
+      saveCheckpoint: (floorLsn) => holder.store!.#saveCheckpoint(floorLsn),
+      onFull: () => holder.store!.#space.full(),
+      onFailure: (error) => holder.store!.#fail(error),
+    });
+    const store = new JournaledLogStore(opened, journal);
+    holder.store = store;
+    for (const { id, segments } of recovery.logs) store.#add(id, segments, options.configOf(id), nextLsn - 1);
+    await store.#saveCheckpoint(nextLsn);
+    return store;
+  }
+
+  /** The directory is this life's: appends may come. */
+  async begin(): Promise<void> {
+    await this.#space.check();
+    this.#journal.grow();
+    this.#maintenance.start();
+  }
+
+  *logs(): Iterable<PartitionLog> {
+    for (const [key, log] of this.#logs) if (!this.#changing.has(key)) yield log;
+  }
+
+  get(id: PartitionId): PartitionLog | undefined {
+    const key = partitionKey(id);
+    return this.#changing.has(key) ? undefined : this.#logs.get(key);
+  }
+
+  create(id: PartitionId, topicName: string, config: TopicConfig): Promise<PartitionLog> {
+    const key = partitionKey(id);
+    if (this.#logs.has(key)) throw new ClusterError("TOPIC_ALREADY_EXISTS", `partition ${key} has a log on this broker`);
+    return this.#change(key, () => this.#make(id, key, topicName, config));
+  }
+
+  drop(id: PartitionId): Promise<void> {
+    const key = partitionKey(id);
+    return this.#change(key, async () => {
+      const log = this.#logs.get(key);
+      if (log === undefined) throw new ClusterError("UNKNOWN_TOPIC_ID", `partition ${key} has no log on this broker`);
+      const { disk } = this.#opened.ports;
+      await log.drop(() => disclaimPartitionFolder(disk, key));
+      await removePartitionFolder(disk, key);
+      await disk.syncFolder("");
+      // From here on no checkpoint names it; until here the drop's frame had to stay.
+      this.#logs.delete(key);
+      this.#journal.gone(log.partition);
+    });
+  }
+
+  get writeRefusal(): Failure | undefined {
+    return this.#space.refusal;
+  }
+
+  async close(): Promise<void> {
+    if (this.#state !== "open") return;
+    this.#state = "closing";
+    const { ports, generation, lock } = this.#opened;
+    this.#space.close();
+    await this.#maintenance.close();
+    await Promise.allSettled(this.#changing.values());
+    const logs = [...this.#logs.values()];
+    for (let at = 0; at < logs.length; at += closesAtOnceMax) await Promise.all(logs.slice(at, at + closesAtOnceMax).map((log) => log.close()));
+    await this.#journal.barrier();
+    await this.#journal.close();
+    const lastLsn = this.#journal.nextLsn - 1;
+    for (const { partition } of logs) partition.markedUpTo({ position: partition.segments.position, covers: lastLsn });
+    await this.#saveCheckpoint(lastLsn + 1);
+    await writeCleanMarker(ports.disk, { generation: generation.number, lastLsn }, ports.compression);
+    this.#state = "closed";
+    await lock.release();
+  }
+
+  async #make(id: PartitionId, key: string, topicName: string, config: TopicConfig): Promise<PartitionLog> {
+    const { ports, context } = this.#opened;
+    const { disk } = ports;
+    if (this.#space.refusal !== undefined) throw new ClusterError(this.#space.refusal.code, this.#space.refusal.message);
+    const folders = await disk.list("");
+    if (folders.includes(key)) {
+      if (await holdsRecords(disk, key)) {
+        throw new ClusterError("KAFKA_STORAGE_ERROR", `${key} holds records and no ${partitionMetadataFile}: the folder is nobody's; move it away, or put the file back and restart`);
+      }
+      await removePartitionFolder(disk, key);
+    }
+    const incarnation = await this.#journal.create(id);
+    await disk.makeFolder(key);
+    const segments = await createSegmentedLog(context, key, config, offsetZero);
+    await segments.sync();
+    await writePartitionMetadata(disk, key, id, topicName, incarnation);
+    await disk.syncFolder("");
+    return this.#add(id, segments, config, incarnation);
+  }
+
+  #add(id: PartitionId, segments: SegmentedLog, config: TopicConfig, covers: number): JournaledLog {
+    const { ports } = this.#opened;
+    const log = new JournaledLog({
+      id,
+      segments,
+      config,
+      journal: this.#journal,
+      mark: { position: segments.position, covers },
+      start: { offset: segments.logStart, lsn: covers },
+      clock: ports.clock,
+      compression: ports.compression,
+      refusal: () => this.#space.refusal,
+      onAppended: (bytes) => this.#space.appended(bytes),
+      onFull: () => this.#space.full(),
+      onFailure: (error) => this.#fail(error),
+    });
+    this.#logs.set(partitionKey(id), log);
+    return log;
+  }
+
+  /** Runs the making or removal of a log; those of one key never overlap. */
+  async #change<Value>(key: string, change: () => Promise<Value>): Promise<Value> {
+    if (this.#state !== "open") throw new ClusterError("BROKER_NOT_AVAILABLE", "the broker is shutting down");
+    if (this.#changing.has(key)) throw new ClusterError("KAFKA_STORAGE_ERROR", `partition ${key} is being created or deleted`);
+    const running = change();
+    this.#changing.set(key, running);
+    try {
+      return await running;
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      if (error.kind !== "no-space") this.#fail(error);
+      throw new ClusterError("KAFKA_STORAGE_ERROR", `partition ${key}: ${error.message}`, { cause: error });
+    } finally {
+      this.#changing.delete(key);
+    }
+  }
+
+  /** One checkpoint after the other. */
+  #saveCheckpoint(floorLsn: number): Promise<void> {
+    this.#checkpoint = this.#checkpoint.then(() => this.#writeCheckpoint(floorLsn));
+    return this.#checkpoint;
+  }
+
+  async #writeCheckpoint(floorLsn: number): Promise<void> {
+    const { ports, generation } = this.#opened;
+    const { disk, compression } = ports;
+    const partitions = [...this.#logs].map(([key, { partition }]) => ({ key, partition, mark: partition.synced, start: partition.start }));
+    // Log starts first: it is the other file that makes frames void.
+    if (partitions.some(({ key, start }) => start.offset > 0 && this.#savedStarts.get(key) !== start.lsn)) {
+      const starts = partitions.filter(({ start }) => start.offset > 0).map(({ partition, start }) => ({ id: partition.id, ...start }));
+      await writeLogStarts(disk, starts, compression);
+      this.#savedStarts = new Map(partitions.map(({ key, start }) => [key, start.lsn]));
+    }
+    const marks = new Map(partitions.map(({ key, partition, mark }) => [key, { id: partition.id, ...mark }]));
+    await writeRecoveryPoints(disk, { generation, floorLsn, marks }, compression);
+    for (const { partition, mark } of partitions) partition.markedUpTo(mark);
+  }
+
+  #makeRoom(): void {
+    this.#journal.retryFreeing();
+    for (const log of this.#logs.values()) log.makeRoom().catch((error: unknown) => this.#fail(error));
+  }
+
+  /** The disk failed: nothing is answered from it any more, and the process ends. Any other error is nobody's to handle. */
+  #fail(error: unknown): void {
+    if (!(error instanceof DiskError)) throw error;
+    if (this.#state === "failed") return;
+    this.#state = "failed";
+    this.#journal.fail();
+    this.#space.close();
+    const failure: Failure = { code: "KAFKA_STORAGE_ERROR", message: `the disk failed: ${error.message}` };
+    for (const log of this.#logs.values()) log.takeOffline(failure);
+    this.#opened.ports.logger.error("the disk failed; nothing more is answered from it", { error });
+    this.#opened.options.onDiskFailure(error);
+  }
+}
