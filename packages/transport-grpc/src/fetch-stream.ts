@@ -84,6 +84,7 @@ export class FetchStream implements ServedStream {
   }
 
   sweep(nowMs: number): void {
+    if (this.#state === "finished") return;
     const quietMs = nowMs - this.#quietSinceMs;
     const { streamIdleMsMax, streamStallMsMax } = this.#context.limits;
     if (!this.#hasRoom && quietMs >= streamStallMsMax) {

@@ -72,12 +72,7 @@ export class ProduceStream implements ServedStream {
   }
 
   closed(): void {
-    this.#state = "finished";
-    this.#answers = [];
-    this.#share.give(this.#endedBytes);
-    this.#endedBytes = 0;
-    this.#share.rest();
-    this.#abort.abort();
+    this.#release();
     this.#onClosed(this);
   }
 
@@ -88,6 +83,7 @@ export class ProduceStream implements ServedStream {
   }
 
   sweep(nowMs: number): void {
+    if (this.#state === "finished") return;
     const quietMs = nowMs - this.#quietSinceMs;
     const { streamIdleMsMax, streamStallMsMax } = this.#context.limits;
     if (!this.#hasRoom && quietMs >= streamStallMsMax) {
@@ -208,9 +204,18 @@ export class ProduceStream implements ServedStream {
 
   #finish(status: StreamStatus): void {
     if (this.#state === "finished") return;
-    this.#state = "finished";
-    this.#abort.abort();
+    this.#release();
     this.#stream.finish(status);
+  }
+
+  /** What is still with the api gives back its bytes when it ends. */
+  #release(): void {
+    this.#state = "finished";
+    this.#answers = [];
+    this.#share.give(this.#endedBytes);
+    this.#endedBytes = 0;
+    this.#share.rest();
+    this.#abort.abort();
   }
 }
 
