@@ -1,25 +1,18 @@
 // One partition on one disk: segments, indexes, leader epochs, producers. It decides nothing about durability: what is synced when, and
 // what may be believed after a crash, is its caller's business (journaled-log.ts, recovery.ts). Layout: docs/formats/segment.md.
 
-import { type Failure, InvariantError, type Offset, type TopicConfig } from "@varve/model";
+import type { Offset, TopicConfig } from "@varve/model";
 import type { EpochEnd, ReadResult } from "../log.ts";
 import type { SegmentContext } from "./context.ts";
+import type { DamagedRange } from "./damage.ts";
+import { DiskSegmentedLog } from "./disk-segmented-log.ts";
+import { createLog, openLog } from "./open.ts";
 import type { AdoptedTail, LogPosition, Trusted } from "./position.ts";
+import type { ProducerCheck } from "./producers.ts";
+import type { ScrubStep } from "./scrub.ts";
 
-/** What a batch is to the producer state: kafka-protocol.md 3.10. */
-export type ProducerCheck =
-  | { readonly kind: "new" }
-  | { readonly kind: "duplicate"; readonly baseOffset: Offset; readonly lastOffset: Offset; readonly appendTimeMs: number }
-  | { readonly kind: "refused"; readonly failure: Failure };
-
-/** What one step of the scrub saw. */
-export interface ScrubStep {
-  readonly readBytes: number;
-  /** Damage found in this step; its range is offline from now on, and logged. */
-  readonly damagedBatches: number;
-  /** The whole log has been read once since the scrub last began at its start. */
-  readonly roundDone: boolean;
-}
+export type { ProducerCheck } from "./producers.ts";
+export type { ScrubStep } from "./scrub.ts";
 
 /**
  * Calls that change the log (`appendStamped`, and all that return a promise but `read`, `findByTime`, `retentionStart`, `scrubStep`, `sync`)
@@ -41,6 +34,10 @@ export interface SegmentedLog {
   readonly isDirty: boolean;
   /** Bytes of content among it. */
   readonly dirtyBytes: number;
+  /** Bytes stand behind the end that were neither adopted nor cut: no append before that. */
+  readonly hasResidue: boolean;
+  /** Ranges of offsets that are known to be offline. */
+  readonly damage: readonly DamagedRange[];
 
   /** Takes a changed configuration for all that comes. */
   configure(config: TopicConfig): void;
@@ -104,17 +101,29 @@ export interface SegmentedLog {
   drop(): Promise<void>;
 }
 
-/** An empty log in a folder that exists: files made, not synced. */
-export function createSegmentedLog(context: SegmentContext, folder: string, config: TopicConfig, logStart: Offset): Promise<SegmentedLog> {
-  throw new InvariantError(`not built: ${context} ${folder} ${config} ${logStart}`);
+/** An empty log in a folder that exists and holds none: files made, not synced. @throws {DiskError} exists. */
+export async function createSegmentedLog(
+  context: SegmentContext,
+  folder: string,
+  config: TopicConfig,
+  logStart: Offset,
+): Promise<SegmentedLog> {
+  return new DiskSegmentedLog(await createLog(context, folder, config, logStart));
 }
 
 /**
- * Opens what is there. Nothing below `trusted` is scanned: lengths and indexes are taken as they are, an index that is missing, too short
- * or contradicts itself is rebuilt from its segment. Behind `trusted` nothing is assumed: the log ends there, whatever bytes follow, until
- * `adoptTail` takes them or `cut(logEnd)` drops them; one of the two comes before the first append.
+ * Opens what is there. Nothing below `trusted` is scanned but what lies behind the newest snapshot (side-files.ts); an index that is
+ * missing, too short or contradicts itself is rebuilt when somebody needs it. Behind `trusted` nothing is assumed: the log ends there,
+ * whatever bytes follow, until `adoptTail` takes them or `cut(logEnd)` drops them; one of the two comes before the first append, unless
+ * `hasResidue` says that nothing follows. A log without any segment begins at `logStart`.
  * @throws {DiskError} not-found when the folder is missing.
  */
-export function openSegmentedLog(context: SegmentContext, folder: string, config: TopicConfig, trusted: Trusted, logStart: Offset): Promise<SegmentedLog> {
-  throw new InvariantError(`not built: ${context} ${folder} ${config} ${trusted} ${logStart}`);
+export async function openSegmentedLog(
+  context: SegmentContext,
+  folder: string,
+  config: TopicConfig,
+  trusted: Trusted,
+  logStart: Offset,
+): Promise<SegmentedLog> {
+  return new DiskSegmentedLog(await openLog(context, folder, config, trusted, logStart));
 }

@@ -1,0 +1,62 @@
+// Searches the first batch of at least some time: by the segments' largest times, then by the time index, then batch by batch. Which record
+// of the batch bears the time is for whoever opens batches.
+
+import type { Offset } from "@varve/model";
+import { batchSize, lastOffsetOf, maxTimestampOf } from "@varve/record";
+import type { ReadResult } from "../log.ts";
+import { lastTimeEntry, offsetBeforeTime } from "./index-lookup.ts";
+import { readLog } from "./read.ts";
+import type { ClosedSegment } from "./segment.ts";
+import type { LogState, SegmentView } from "./state.ts";
+
+/** What the search reads at once. */
+const searchBytes = 65_536;
+
+/** See `PartitionLog.findByTime`. A damaged range in which the batch may stand is the answer, too. */
+export async function findByTime(state: LogState, timestampMs: number, below: Offset): Promise<ReadResult | undefined> {
+  const { generation } = state;
+  for (const segment of state.segments) {
+    if (segment.end <= state.logStart) continue;
+    if (segment.base >= below) return undefined;
+    const maxTimestampMs =
+      segment === state.active ? state.active.maxTimestampMs : await maxTimestampOfClosed(state, segment as ClosedSegment);
+    if (state.generation !== generation) return findByTime(state, timestampMs, below);
+    if (maxTimestampMs < timestampMs) continue;
+    const found = await searchSegment(state, segment, timestampMs, below);
+    if (state.generation !== generation) return findByTime(state, timestampMs, below);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** Largest time of a closed segment; -1 when it bears none. Read once, from the last entry of its time index. */
+export async function maxTimestampOfClosed(state: LogState, segment: ClosedSegment): Promise<number> {
+  segment.maxTimestampMs ??= (await lastTimeEntry(state, segment))?.timestampMs ?? -1;
+  return segment.maxTimestampMs;
+}
+
+async function searchSegment(state: LogState, segment: SegmentView, timestampMs: number, below: Offset): Promise<ReadResult | undefined> {
+  const { generation } = state;
+  let offset = Math.max(state.logStart, await offsetBeforeTime(state, segment, timestampMs)) as Offset;
+  while (offset < segment.end && offset < below) {
+    if (state.generation !== generation) return undefined;
+    const result = await readLog(state, offset, searchBytes, below);
+    if (result.kind !== "batches") return result.kind === "damaged" ? result : undefined;
+    const found = firstOfTime(result.chunks, timestampMs);
+    if (found !== undefined) return found;
+    if (result.nextOffset === offset) return undefined;
+    offset = result.nextOffset;
+  }
+  return undefined;
+}
+
+function firstOfTime(chunks: readonly Uint8Array[], timestampMs: number): ReadResult | undefined {
+  for (const chunk of chunks) {
+    for (let at = 0; at < chunk.length; at += batchSize(chunk, at)) {
+      if (maxTimestampOf(chunk, at) < timestampMs) continue;
+      const batch = chunk.subarray(at, at + batchSize(chunk, at));
+      return { kind: "batches", chunks: [batch], byteLength: batch.length, nextOffset: (lastOffsetOf(batch, 0) + 1) as Offset };
+    }
+  }
+  return undefined;
+}

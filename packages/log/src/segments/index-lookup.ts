@@ -1,0 +1,131 @@
+// Asks a segment's indexes: memory first, then the loaded file, then the file. One that is missing, too short or contradicts itself is
+// rebuilt from its segment. What an entry says of a batch is for the caller to hold against the batch.
+
+import { batchHeaderBytes } from "@varve/record";
+import { readSmallFile } from "./files.ts";
+import { segmentPath } from "./names.ts";
+import { rebuildIndex } from "./rebuild-indexes.ts";
+import { batchBytesMax } from "./scan.ts";
+import { countConsistent, floorEntry, type IndexFormat, offsetFormat, readInt32, readInt64, timeFormat } from "./sparse-index.ts";
+import type { LogState, SegmentView } from "./state.ts";
+
+const noEntries = new Uint8Array(0);
+
+/** A batch that the offset index names: where it stands, and its last offset. */
+export interface IndexedBatch {
+  readonly bytes: number;
+  readonly lastOffset: number;
+}
+
+/** @returns the last indexed batch of the segment whose last offset is at most `offset`; undefined when there is none. */
+export function indexedAtOrBelow(
+  state: LogState,
+  segment: SegmentView,
+  offset: number,
+): IndexedBatch | undefined | Promise<IndexedBatch | undefined> {
+  const relative = offset - segment.base;
+  if (segment === state.active) {
+    const { pending, flushed } = state.active.offsets;
+    const entry = floorEntry(offsetFormat, pending, pending.length / offsetFormat.entryBytes, relative);
+    if (entry >= 0) return batchOf(segment, pending, entry);
+    if (flushed === 0) return undefined;
+  }
+  return loadIndex(state, segment, offsetFormat).then((loaded) => {
+    const entry = floorEntry(offsetFormat, loaded, loaded.length / offsetFormat.entryBytes, relative);
+    return entry < 0 ? undefined : batchOf(segment, loaded, entry);
+  });
+}
+
+/** @returns the first indexed batch of the segment that stands behind byte `bytes`; undefined when there is none. */
+export async function indexedBehind(state: LogState, segment: SegmentView, bytes: number): Promise<IndexedBatch | undefined> {
+  const loaded = await loadIndex(state, segment, offsetFormat);
+  const parts = segment === state.active ? [loaded, state.active.offsets.pending] : [loaded];
+  for (const part of parts) {
+    const count = part.length / offsetFormat.entryBytes;
+    let low = 0;
+    let past = count;
+    while (low < past) {
+      const middle = (low + past) >> 1;
+      if (readInt32(part, middle * offsetFormat.entryBytes + 4) > bytes) past = middle;
+      else low = middle + 1;
+    }
+    if (low < count) return batchOf(segment, part, low);
+  }
+  return undefined;
+}
+
+/** @returns an offset of the segment below which no batch has a time ≥ `timestampMs`: where a search for that time may begin. */
+export async function offsetBeforeTime(state: LogState, segment: SegmentView, timestampMs: number): Promise<number> {
+  if (segment === state.active) {
+    const { pending } = state.active.times;
+    const entry = floorEntry(timeFormat, pending, pending.length / timeFormat.entryBytes, timestampMs);
+    if (entry >= 0) return segment.base + readInt32(pending, entry * timeFormat.entryBytes + 8);
+  }
+  const loaded = await loadIndex(state, segment, timeFormat);
+  const entry = floorEntry(timeFormat, loaded, loaded.length / timeFormat.entryBytes, timestampMs);
+  return entry < 0 ? segment.base : segment.base + readInt32(loaded, entry * timeFormat.entryBytes + 8);
+}
+
+/** The last entry of a closed segment's time index, which bears its largest time; undefined when no batch has one. */
+export async function lastTimeEntry(
+  state: LogState,
+  segment: SegmentView,
+): Promise<{ timestampMs: number; lastOffset: number } | undefined> {
+  const loaded = await loadIndex(state, segment, timeFormat);
+  const at = loaded.length - timeFormat.entryBytes;
+  if (at < 0) return undefined;
+  return { timestampMs: readInt64(loaded, at), lastOffset: segment.base + readInt32(loaded, at + 8) };
+}
+
+function batchOf(segment: SegmentView, entries: Uint8Array, entry: number): IndexedBatch {
+  const at = entry * offsetFormat.entryBytes;
+  return { bytes: readInt32(entries, at + 4), lastOffset: segment.base + readInt32(entries, at) };
+}
+
+/** The entries of an index file that count: all of a closed segment's, of the active one those that were flushed. Shared: not to be changed. */
+export async function loadIndex(state: LogState, segment: SegmentView, format: IndexFormat): Promise<Uint8Array> {
+  const { indexes, ports } = state.context;
+  const path = segmentPath(state.folder, segment.base, format.suffix);
+  const cached = indexes.get(path);
+  if (cached !== undefined) return cached;
+  const { generation } = state;
+  const flushed = flushedEntries(state, segment, format);
+  if (flushed === 0) return noEntries;
+  // No file has more entries than its segment has batches, whatever its length says.
+  const bytesMax = (Math.floor(segment.bytes / batchHeaderBytes) + 1) * format.entryBytes;
+  const bytes = await readSmallFile(ports.disk, path, bytesMax);
+  const believed = bytes === undefined ? undefined : believedPart(state, segment, format, bytes, flushed);
+  if (believed === undefined) return rebuildIndex(state, segment, format, `${path} is missing or contradicts its segment`);
+  // What was read before a flush, a roll or a cut is good for this look-up and for no later one.
+  if (state.generation === generation && flushedEntries(state, segment, format) === flushed) indexes.put(path, believed);
+  return believed;
+}
+
+/** Of the active segment; undefined for a closed one. */
+function flushedEntries(state: LogState, segment: SegmentView, format: IndexFormat): number | undefined {
+  if (segment !== state.active) return undefined;
+  return format === offsetFormat ? state.active.offsets.flushed : state.active.times.flushed;
+}
+
+function believedPart(
+  state: LogState,
+  segment: SegmentView,
+  format: IndexFormat,
+  bytes: Uint8Array,
+  flushed: number | undefined,
+): Uint8Array | undefined {
+  const bounds = { offsets: segment.end - segment.base, bytes: segment.bytes };
+  const consistentBytes = countConsistent(format, bytes, bounds) * format.entryBytes;
+  if (flushed !== undefined) {
+    const flushedBytes = flushed * format.entryBytes;
+    return consistentBytes < flushedBytes ? undefined : bytes.subarray(0, flushedBytes);
+  }
+  if (consistentBytes !== bytes.length) return undefined;
+  return format === offsetFormat && isTooShort(state, segment, bytes) ? undefined : bytes;
+}
+
+/** The last entry leaves more of the segment to be searched than any interval of ours would. */
+function isTooShort(state: LogState, segment: SegmentView, bytes: Uint8Array): boolean {
+  const lastPosition = bytes.length === 0 ? 0 : readInt32(bytes, bytes.length - 4);
+  return segment.bytes - lastPosition > batchBytesMax + state.config["index.interval.bytes"];
+}

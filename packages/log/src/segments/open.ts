@@ -1,0 +1,179 @@
+// Makes an empty log, or takes up one that is there: decides which segment holds the trusted end, and derives what is known below it from
+// the newest snapshot and the batches behind that. Nothing behind the trusted end is looked at: see adopt.ts and cut.ts.
+
+import type { Offset, TopicConfig } from "@varve/model";
+import { baseOffsetOf, lastOffsetOf } from "@varve/record";
+import type { SegmentContext } from "./context.ts";
+import { collectEpochs } from "./epoch-audit.ts";
+import { openOrCreate } from "./files.ts";
+import { scanWithGaps } from "./gaps.ts";
+import { type FoundSegment, type Inventory, takeInventory } from "./inventory.ts";
+import { segmentPath } from "./names.ts";
+import type { Trusted } from "./position.ts";
+import { newestSnapshot, restoreProducers, type TakenSnapshot } from "./restore-producers.ts";
+import type { ScanEnd } from "./scan.ts";
+import { ActiveSegment, type ClosedSegment } from "./segment.ts";
+import { dropSnapshots } from "./side-files.ts";
+import { LogState, type SegmentView } from "./state.ts";
+
+/** See `createSegmentedLog`. */
+export async function createLog(context: SegmentContext, folder: string, config: TopicConfig, logStart: Offset): Promise<LogState> {
+  const active = new ActiveSegment(folder, logStart, context.ports.clock.wallMs());
+  const file = await context.ports.disk.open(active.path, "create");
+  const state = new LogState(context, folder, config, logStart, active, file);
+  state.unsynced.folder = true;
+  return state;
+}
+
+/** See `openSegmentedLog`. */
+export async function openLog(
+  context: SegmentContext,
+  folder: string,
+  config: TopicConfig,
+  trusted: Trusted,
+  logStart: Offset,
+): Promise<LogState> {
+  const inventory = await takeInventory(context, folder);
+  const home = chooseHome(inventory, trusted, logStart);
+  const nowMs = context.ports.clock.wallMs();
+  const file = await openOrCreate(context.ports.disk, segmentPath(folder, home.base, "log"));
+  const state = new LogState(context, folder, config, logStart, new ActiveSegment(folder, home.base, nowMs), file);
+  state.snapshots = [...inventory.snapshots];
+  state.unsynced.folder = home.isMissing;
+  setClosed(
+    state,
+    inventory.segments.filter(({ base }) => base < home.base),
+    home.base,
+  );
+  await deriveHome(state, trusted, home.found?.bytes ?? 0);
+  setResidue(state, inventory);
+  // What a life before said of batches behind the trusted end must not be believed of those that will stand there.
+  if (state.snapshots.some((offset) => offset > state.active.end)) state.unsynced.folder = true;
+  await dropSnapshots(state, (offset) => offset > state.active.end);
+  if (trusted.kind === "all" && state.residue !== undefined) {
+    context.ports.logger.error("bytes behind the end of a log that was closed in order are cut off", { folder, ...state.position });
+    await state.file.truncate(state.active.bytes);
+    state.residue = undefined;
+    state.unsynced.active = true;
+  }
+  await takeEpochs(state, inventory);
+  return state;
+}
+
+/** The segment that holds the trusted end. */
+interface Home {
+  readonly base: Offset;
+  readonly found: FoundSegment | undefined;
+  readonly isMissing: boolean;
+}
+
+function chooseHome({ segments }: Inventory, trusted: Trusted, logStart: Offset): Home {
+  if (trusted.kind === "position") {
+    const { offset, segmentBase, bytes } = trusted.position;
+    const found = segments.find(({ base }) => base === segmentBase);
+    if (found !== undefined || bytes === 0) return { base: segmentBase, found, isMissing: found === undefined };
+    // What it held is lost. The log goes on behind it, and the gap is found by whoever reads there.
+    return { base: offset, found: segments.find(({ base }) => base === offset), isMissing: true };
+  }
+  const found = trusted.kind === "all" ? segments.at(-1) : segments.findLast(({ base }) => base <= trusted.offset);
+  const base = found?.base ?? (trusted.kind === "all" ? logStart : trusted.offset);
+  return { base, found, isMissing: found === undefined };
+}
+
+function setClosed(state: LogState, found: readonly FoundSegment[], end: Offset): void {
+  state.closed = found.map(({ base, bytes }, at): ClosedSegment => {
+    const path = segmentPath(state.folder, base, "log");
+    return { base, path, bytes, end: found[at + 1]?.base ?? end, maxTimestampMs: undefined };
+  });
+  state.closedBytes = found.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+/** Brings the active segment, and the producers, to the trusted end. */
+async function deriveHome(state: LogState, trusted: Trusted, fileBytes: number): Promise<void> {
+  const { base } = state.active;
+  const offsetMax = trusted.kind === "all" ? Number.MAX_SAFE_INTEGER : trusted.kind === "offset" ? trusted.offset : trusted.position.offset;
+  const bytesMax = trusted.kind === "position" && trusted.position.segmentBase === base ? trusted.position.bytes : fileBytes;
+  const snapshot = await newestSnapshot(state, offsetMax);
+  state.active = restartAt(state, snapshot, Math.min(bytesMax, fileBytes));
+  await restoreProducers(state, snapshot, state.closed, base);
+  const { active } = state;
+  const done = await scanHome(state, snapshot, offsetMax, Math.min(bytesMax, fileBytes));
+  noteOpened(state);
+  // The end that must be there: the mark's, or that of the snapshot which a close leaves.
+  const mustEnd = trusted.kind === "position" ? trusted.position.offset : trusted.kind === "all" ? snapshot.offset : active.end;
+  if (active.end >= mustEnd && bytesMax <= fileBytes) return;
+  const { logger } = state.context.ports;
+  logger.error("a log has lost records that were on the disk", { file: active.path, from: active.end, to: mustEnd, problem: done.problem });
+  if (bytesMax <= fileBytes) goOnBehindDamage(active, bytesMax, mustEnd as Offset);
+  else await goOnBehindLoss(state, mustEnd as Offset, fileBytes);
+}
+
+/** The segment as the snapshot knows it, when it does; else from its first byte on. */
+function restartAt(state: LogState, snapshot: TakenSnapshot, bytesMax: number): ActiveSegment {
+  const { base } = state.active;
+  const { restart, offset } = snapshot;
+  const nowMs = state.context.ports.clock.wallMs();
+  if (restart === undefined || restart.segmentBase !== base || restart.bytes > bytesMax)
+    return new ActiveSegment(state.folder, base, nowMs);
+  state.checkpointBytes = restart.bytes;
+  return new ActiveSegment(state.folder, base, nowMs, { ...restart, offset });
+}
+
+async function scanHome(state: LogState, snapshot: TakenSnapshot, offsetMax: number, bytesMax: number): Promise<ScanEnd> {
+  const { active, producers } = state;
+  const nowMs = state.context.ports.clock.wallMs();
+  const view: SegmentView = { base: active.base, path: active.path, bytes: bytesMax, end: offsetMax as Offset };
+  return scanWithGaps(state, view, { bytes: active.bytes, offset: active.end }, bytesMax, (bytes, at, sizeBytes, position) => {
+    if (lastOffsetOf(bytes, at) >= offsetMax) return "stop-before";
+    if (baseOffsetOf(bytes, at) >= snapshot.offset) producers.note(bytes, at, nowMs);
+    active.bytes = position;
+    active.note(bytes, at, sizeBytes, state.config["index.interval.bytes"]);
+    return "go-on";
+  });
+}
+
+function noteOpened({ active, context }: LogState): void {
+  if (active.firstTimestampMs >= 0) active.openedMs = Math.min(context.ports.clock.wallMs(), active.firstTimestampMs);
+}
+
+/** Bytes are there that cannot be read: the log goes on behind them, at once with an index entry, so that readers find the way. */
+function goOnBehindDamage(active: ActiveSegment, bytes: number, offset: Offset): void {
+  active.bytes = bytes;
+  active.end = offset;
+  active.bytesSinceIndexEntry = Number.MAX_SAFE_INTEGER;
+}
+
+/** The segment has lost its end: it is closed as it is, and the log goes on in a new one. Readers find the gap between the two. */
+async function goOnBehindLoss(state: LogState, offset: Offset, fileBytes: number): Promise<void> {
+  const { active, context } = state;
+  if (offset === active.base) return;
+  await state.file.close();
+  state.closed.push({ base: active.base, path: active.path, bytes: fileBytes, end: offset, maxTimestampMs: undefined });
+  state.closedBytes += fileBytes;
+  state.active = new ActiveSegment(state.folder, offset, context.ports.clock.wallMs());
+  state.file = await openOrCreate(context.ports.disk, state.active.path);
+  state.checkpointBytes = 0;
+  state.unsynced.folder = true;
+}
+
+function setResidue(state: LogState, { segments }: Inventory): void {
+  const behind = segments.filter(({ base }) => base > state.active.base);
+  const activeFileBytes = state.file.size;
+  state.residue = behind.length > 0 || activeFileBytes > state.active.bytes ? { activeFileBytes, segments: behind } : undefined;
+}
+
+/** Epochs below the trusted end come from the checkpoint, which a sync writes before it answers; those behind from the batches, as they are taken. */
+async function takeEpochs(state: LogState, { epochs }: Inventory): Promise<void> {
+  const { end } = state.active;
+  if (epochs !== undefined) {
+    state.epochs.replace(epochs);
+  } else if (state.closed.length > 0 || state.active.bytes > 0) {
+    state.context.ports.logger.warn("the leader epochs are taken from the segments: their checkpoint is missing or worthless", {
+      folder: state.folder,
+    });
+    state.epochs.replace(await collectEpochs(state, state.segments));
+    state.unsynced.epochs = true;
+  }
+  if (state.epochs.cutEnd(end)) state.unsynced.epochs = true;
+  if (state.epochs.raiseStart(state.logStart)) state.unsynced.epochs = true;
+}

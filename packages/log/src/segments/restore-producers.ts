@@ -1,0 +1,51 @@
+// Brings the producer state to what it was at an offset: from the newest snapshot at or below it, and the batches from there on.
+
+import type { Offset } from "@varve/model";
+import { baseOffsetOf } from "@varve/record";
+import { readSmallFile } from "./files.ts";
+import { scanWithGaps } from "./gaps.ts";
+import { indexedAtOrBelow } from "./index-lookup.ts";
+import { segmentPath } from "./names.ts";
+import { decodeProducerSnapshot, type ProducerSnapshot, snapshotBytesMax } from "./producer-snapshot.ts";
+import type { LogState, SegmentView } from "./state.ts";
+
+/** A snapshot and the offset that it was taken at; below the first there is an empty one at the first segment's base. */
+export interface TakenSnapshot extends ProducerSnapshot {
+  readonly offset: Offset;
+}
+
+/** @returns the newest whole snapshot at or below `offset`. */
+export async function newestSnapshot(state: LogState, offset: number): Promise<TakenSnapshot> {
+  const { disk, compression, clock } = state.context.ports;
+  for (const taken of state.snapshots.filter((snapshot) => snapshot <= offset).reverse()) {
+    const bytes = await readSmallFile(disk, segmentPath(state.folder, taken, "snapshot"), snapshotBytesMax);
+    const decoded = bytes === undefined ? undefined : decodeProducerSnapshot(bytes, compression, clock.wallMs());
+    if (decoded !== undefined) return { ...decoded, offset: taken as Offset };
+  }
+  const first = Math.min(state.segments[0]!.base, offset);
+  return { producers: [], restart: undefined, offset: first as Offset };
+}
+
+/** @param snapshot of an offset at or below `end`. @param segments those that hold the batches between the two. */
+export async function restoreProducers(
+  state: LogState,
+  snapshot: TakenSnapshot,
+  segments: readonly SegmentView[],
+  end: number,
+): Promise<void> {
+  state.producers.clear();
+  for (const producer of snapshot.producers) state.producers.restore(producer);
+  const nowMs = state.context.ports.clock.wallMs();
+  for (const segment of segments) {
+    if (segment.end <= snapshot.offset) continue;
+    if (segment.base >= end) return;
+    const indexed = snapshot.offset <= segment.base ? undefined : await indexedAtOrBelow(state, segment, snapshot.offset);
+    const from = { bytes: indexed?.bytes ?? 0, offset: indexed === undefined ? segment.base : undefined };
+    await scanWithGaps(state, segment, from, segment.bytes, (bytes, at) => {
+      const baseOffset = baseOffsetOf(bytes, at);
+      if (baseOffset >= end) return "stop-before";
+      if (baseOffset >= snapshot.offset) state.producers.note(bytes, at, nowMs);
+      return "go-on";
+    });
+  }
+}

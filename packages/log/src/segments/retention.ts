@@ -1,0 +1,81 @@
+// Which whole segments may go, by age and by size, and their deletion. Never the active one. Between the two steps the caller makes the
+// new log start durable: journal.md 8.
+
+import type { Offset } from "@varve/model";
+import { lastOffsetOf, maxTimestampOf } from "@varve/record";
+import { deleteSegment } from "./cut.ts";
+import { maxTimestampOfClosed } from "./find-by-time.ts";
+import { lastTimeEntry } from "./index-lookup.ts";
+import { readFromDisk } from "./read.ts";
+import { rebuildIndex, rebuildsDone } from "./rebuild-indexes.ts";
+import type { ClosedSegment } from "./segment.ts";
+import { dropSnapshots } from "./side-files.ts";
+import { timeFormat } from "./sparse-index.ts";
+import type { LogState } from "./state.ts";
+
+/** See `SegmentedLog.retentionStart`. Source: kafka-protocol.md 3.8. */
+export async function retentionStart(state: LogState, nowMs: number, highWatermark: Offset): Promise<Offset | undefined> {
+  const { config, generation } = state;
+  if (!config["cleanup.policy"].includes("delete")) return undefined;
+  const retentionBytes = config["retention.bytes"];
+  let bytesLeft = state.closedBytes + state.active.bytes;
+  let start = state.logStart;
+  for (const segment of [...state.closed]) {
+    if (segment.end > highWatermark) break;
+    bytesLeft -= segment.bytes;
+    if (segment.end <= state.logStart) continue;
+    const isTooMuch = retentionBytes >= 0 && bytesLeft >= retentionBytes;
+    if (!isTooMuch && !(await isTooOld(state, segment, nowMs))) break;
+    start = segment.end;
+  }
+  return state.generation === generation && start > state.logStart ? start : undefined;
+}
+
+/** See `SegmentedLog.deleteBelowStart`. */
+export async function deleteBelowStart(state: LogState): Promise<number> {
+  await rebuildsDone(state);
+  let deleted = 0;
+  for (;;) {
+    const segment = state.closed[0];
+    if (segment === undefined || segment.end > state.logStart) break;
+    state.closed.shift();
+    state.closedBytes -= segment.bytes;
+    state.generation += 1;
+    const unsynced = state.unsynced.sealed.find(({ path }) => path === segment.path);
+    if (unsynced !== undefined) {
+      state.unsynced.sealed = state.unsynced.sealed.filter((file) => file !== unsynced);
+      await unsynced.close();
+    }
+    await deleteSegment(state, segment.base);
+    state.unsynced.folder = true;
+    deleted += 1;
+  }
+  if (deleted > 0) await dropSnapshots(state, (offset) => offset < state.segments[0]!.base);
+  return deleted;
+}
+
+async function isTooOld(state: LogState, segment: ClosedSegment, nowMs: number): Promise<boolean> {
+  const retentionMs = state.config["retention.ms"];
+  if (retentionMs < 0) return false;
+  if (nowMs - (await newestMs(state, segment)) <= retentionMs) return false;
+  // No checksum guards a time index: before it costs anybody his data, it must agree with a batch.
+  if (!(await isBorneOut(state, segment))) {
+    await rebuildIndex(state, segment, timeFormat, "its last entry is not borne out by a batch");
+  }
+  return nowMs - (await newestMs(state, segment)) > retentionMs;
+}
+
+/** The largest time in the segment; when it bears none, the time of its last write. */
+async function newestMs(state: LogState, segment: ClosedSegment): Promise<number> {
+  const timestampMs = await maxTimestampOfClosed(state, segment);
+  return timestampMs >= 0 ? timestampMs : state.context.ports.disk.modifiedMs(segment.path);
+}
+
+async function isBorneOut(state: LogState, segment: ClosedSegment): Promise<boolean> {
+  const entry = await lastTimeEntry(state, segment);
+  if (entry === undefined) return true;
+  const result = await readFromDisk(state, entry.lastOffset as Offset, 1, segment.end);
+  const batch = result.kind === "batches" ? result.chunks[0] : undefined;
+  if (batch === undefined) return false;
+  return lastOffsetOf(batch, 0) === entry.lastOffset && maxTimestampOf(batch, 0) === entry.timestampMs;
+}
