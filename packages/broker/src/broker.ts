@@ -15,7 +15,7 @@ import type { NodeId } from "@varve/model";
 import type { Ports } from "@varve/runtime";
 import { AnswerDeadlines } from "./answer-deadlines.ts";
 import { applyTopics } from "./appliers/topics.ts";
-import type { BrokerContext, BrokerLimits } from "./context.ts";
+import type { BrokerContext } from "./context.ts";
 import { deleteRecords } from "./handlers/delete-records.ts";
 import { fetch } from "./handlers/fetch.ts";
 import { listOffsets } from "./handlers/list-offsets.ts";
@@ -29,7 +29,6 @@ export interface BrokerOptions {
   readonly nodeId: NodeId;
   /** Of this start of the broker. */
   readonly incarnation: string;
-  readonly limits: BrokerLimits;
 }
 
 export interface Broker {
@@ -62,7 +61,6 @@ export function createBroker(
     controller,
     deadlines,
     producerIds: new ProducerIds(controller, life.signal),
-    limits: options.limits,
     metrics: {
       producedBytes: metrics.counter({ name: "varve_produced_bytes_total", help: "Bytes of record batches that were appended." }),
       producedBatches: metrics.counter({ name: "varve_produced_batches_total", help: "Record batches that were appended." }),

@@ -10,8 +10,8 @@ export interface ReadinessCheck {
 
 export interface Observed {
   readonly logger: Logger;
-  readonly metricsType: string;
-  metricsText(): Promise<string>;
+  /** What a scrape answers. */
+  exposeMetrics(): Promise<{ readonly contentType: string; readonly text: string }>;
   readiness(): readonly ReadinessCheck[];
 }
 

@@ -7,12 +7,11 @@ import type { Leadership, Partition } from "@varve/partition";
 import type { BrokerContext } from "../context.ts";
 
 export async function fetch(context: BrokerContext, request: FetchRequest, signal: AbortSignal): Promise<readonly FetchResult[]> {
-  const bytesMax = Math.min(request.maxBytes, context.limits.fetchBytesMax);
-  const untilMs = context.clock.monotonicMs() + Math.min(request.maxWaitMs, context.limits.fetchWaitMsMax);
+  const untilMs = context.clock.monotonicMs() + request.maxWaitMs;
   for (;;) {
-    const gathered = await gather(context, request.entries, bytesMax);
+    const gathered = await gather(context, request.entries, request.maxBytes);
     const waitMs = untilMs - context.clock.monotonicMs();
-    const enough = gathered.bytes >= Math.min(request.minBytes, bytesMax) || gathered.hasFailure;
+    const enough = gathered.bytes >= Math.min(request.minBytes, request.maxBytes) || gathered.hasFailure;
     if (enough || waitMs <= 0 || signal.aborted) {
       context.metrics.fetchedBytes.add(gathered.bytes);
       return gathered.results;

@@ -26,10 +26,8 @@ class ProduceAnswer implements Waiting {
   #waits = false;
 
   constructor(context: BrokerContext, request: ProduceRequest, resolve: (results: readonly ProduceResult[]) => void) {
-    const { produceTimeoutMsDefault, produceTimeoutMsMax } = context.limits;
-    const timeoutMs = request.timeoutMs === 0 ? produceTimeoutMsDefault : Math.min(request.timeoutMs, produceTimeoutMsMax);
     this.#context = context;
-    this.deadlineMs = context.clock.monotonicMs() + timeoutMs;
+    this.deadlineMs = context.clock.monotonicMs() + request.timeoutMs;
     this.#open = request.entries.length;
     this.#results = new Array(request.entries.length).fill(undefined);
     this.#resolve = resolve;

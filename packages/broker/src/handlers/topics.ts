@@ -5,14 +5,17 @@ import { type MetadataImage, type TopicImage, topicByName } from "@varve/metadat
 import { ClusterError, type Failure, printValue, type TopicConfigKey, topicConfigTable } from "@varve/model";
 import type { BrokerContext } from "../context.ts";
 
+/** Topics in one page of a listing, and what a request gets that does not say. */
+export const topicsPerPageMax = 1000;
+
 export function describeCluster({ controller, nodeId }: BrokerContext): ClusterDescription {
   const { clusterId, brokers } = controller.image;
   if (clusterId === undefined) throw new ClusterError("BROKER_NOT_AVAILABLE", "the cluster's metadata is not there yet");
   return { clusterId, controllerId: nodeId, brokers: [...brokers.values()].map(({ id, address, epoch }) => ({ id, address, epoch })) };
 }
 
-export function listTopics({ controller, limits }: BrokerContext, after: string, limit: number | undefined): TopicPage {
-  const pageLength = Math.min(limit ?? limits.topicsPerPageMax, limits.topicsPerPageMax);
+export function listTopics({ controller }: BrokerContext, after: string, limit: number | undefined): TopicPage {
+  const pageLength = Math.min(limit ?? topicsPerPageMax, topicsPerPageMax);
   const { topicIds, topics } = controller.image;
   const page: TopicPage["topics"][number][] = [];
   for (const [name, topicId] of topicIds.entriesAbove(after)) {

@@ -75,8 +75,6 @@ function contradictions(config: ServerConfig): string[] {
   if (!config.roles.includes("broker") || !config.roles.includes("controller")) {
     problems.push("roles: a single process is broker and controller; apart they need the cluster, which is not there yet");
   }
-  if (config["fetch.bytes"] > config["message.bytes"] - 65_536)
-    problems.push("fetch.bytes leaves less than 64 KiB of message.bytes for the rest of an answer");
   return problems;
 }
 

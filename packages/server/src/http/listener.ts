@@ -57,8 +57,10 @@ async function answer(request: IncomingMessage, response: ServerResponse, observ
       const brief = ready ? "ready" : "not ready";
       return send(ready ? 200 : 503, "text/plain", `${ready && !searchParams.has("verbose") ? brief : lines.join("\n")}\n`);
     }
-    case "/metrics":
-      return send(200, observed.metricsType, await observed.metricsText());
+    case "/metrics": {
+      const { contentType, text } = await observed.exposeMetrics();
+      return send(200, contentType, text);
+    }
     default:
       return send(404, "text/plain", "routes: /livez /healthz /readyz /metrics\n");
   }

@@ -1,0 +1,44 @@
+// A server on Node: the ports of this process, HTTP for probes and metrics, and what a broken promise does to the process.
+// Signals and printing are the command's (packages/cli).
+
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { CorruptionError, type ServerConfig } from "@varve/model";
+import { nodeCompression, nodeLogger, nodeMetrics, nodePorts } from "@varve/runtime/node";
+import { loadGrpcNetwork } from "@varve/transport-grpc";
+import { type RunningServer, startServer } from "./compose.ts";
+import { type ExitReason, exitCodes } from "./exit-codes.ts";
+import { serveHttp } from "./http/listener.ts";
+
+export interface NodeServerOptions {
+  readonly config: ServerConfig;
+  /** Log lines for a person instead of JSON. */
+  readonly pretty: boolean;
+}
+
+/**
+ * Resolves when clients are served. From then on a failed disk, a broken invariant or an error that nobody handles ends the process, with
+ * the code that says which.
+ * @throws as `startServer`.
+ */
+export async function startNodeServer({ config, pretty }: NodeServerOptions, signal: AbortSignal): Promise<RunningServer> {
+  const level = config["log.level"];
+  const logger = nodeLogger({ level, descriptor: 2, pretty });
+  const metrics = nodeMetrics();
+  const fatal = (reason: ExitReason, error: Error) => {
+    logger.error(exitCodes[reason].about, { error });
+    logger.flush();
+    process.exit(exitCodes[reason].code);
+  };
+  process.on("uncaughtException", (error) => fatal(error instanceof CorruptionError ? "corrupt" : "failed", error));
+  const loopDelay = monitorEventLoopDelay({ resolution: 100 });
+  loopDelay.enable();
+  metrics.gauge({ name: "varve_loop_delay_seconds", help: "Event loop delay, 99th percentile since the last scrape." }, () => {
+    const seconds = loopDelay.percentile(99) / 1e9;
+    loopDelay.reset();
+    return seconds;
+  });
+  const network = await loadGrpcNetwork();
+  const ports = nodePorts({ dataFolder: config["data.dir"], network, compression: nodeCompression, logger, metrics });
+  const hooks = { fatal, serveHttp, exposeMetrics: () => metrics.expose(), loopDelayMs: () => loopDelay.percentile(99) / 1e6 };
+  return startServer(config, ports, hooks, signal);
+}
