@@ -1,6 +1,6 @@
 // A node of a world: a machine with a network, and the process on it, life after life.
 
-import type { Compression } from "@varve/model";
+import { type Compression, invariant } from "@varve/model";
 import type { Ports } from "@varve/runtime";
 import type { MachineClock } from "./clock.ts";
 import type { PowerCut } from "./disk/content.ts";
@@ -57,9 +57,11 @@ export class SimNode {
     if (clockOffsetMsMax > 0) this.clock.jump(drift.integer(-clockOffsetMsMax, clockOffsetMsMax));
   }
 
-  /** The ports of the present life; boots the node when it has none. */
+  /** The ports of the present life; the first one begins when they are asked for. @throws {InvariantError} when the process is dead. */
   get ports(): SimPorts {
-    return this.alive && this.#ports !== undefined ? this.#ports : this.boot();
+    const ports = this.#ports ?? this.boot();
+    invariant(this.alive, `node ${this.name} is dead: restart it`);
+    return ports;
   }
 
   get alive(): boolean {
@@ -86,7 +88,7 @@ export class SimNode {
   boot(): SimPorts {
     const ports = this.#machine.boot();
     const life = this.#machine.life;
-    if (life === undefined) throw new Error(`node ${this.name} did not boot`);
+    invariant(life !== undefined, `node ${this.name} has no life after its boot`);
     this.#ports = { ...ports, network: this.#world.network.port(life), compression: this.#world.compression };
     return this.#ports;
   }

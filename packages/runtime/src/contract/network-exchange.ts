@@ -29,6 +29,7 @@ export function exchangeContract(run: Rig<NetworkStage>): void {
         await play.until("the answer", () => client.status !== undefined);
         expect(client.messages).toEqual([Uint8Array.of(1, 2, 3, 4)]);
         expect(client.status).toMatchObject({ status: "OK" });
+        expect(client.hasEnded).toBe(true);
         expect(play.accepted[0]?.stream.method).toBe(methods.call);
       }));
 

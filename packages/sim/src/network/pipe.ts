@@ -1,5 +1,5 @@
 // One direction of a connection: a small TCP. Frames go in whole, leave cut into packets, and come out whole and in order,
-// whatever the wires do to the packets. It knows no streams (side.ts) and never gives up: who waits too long breaks the connection.
+// whatever the wires do to the packets. It knows no streams: see side.ts, which also notices when nothing comes any more.
 
 import { type Planned, quiet } from "../scheduler.ts";
 import type { Frame } from "./frame.ts";
@@ -9,6 +9,8 @@ const ackBytes = 40;
 /** Until a packet that was not acknowledged is sent again; doubles up to the second. Source: Linux, TCP_RTO_MIN. */
 const resendMsMin = 200;
 const resendMsMax = 3_000;
+/** So often a packet is sent again before the sender gives up in silence. Source: Linux, tcp_retries2. */
+const resendsMax = 15;
 /** So many acknowledgements that acknowledge nothing new mean a loss. Source: RFC 5681. */
 const repeatedAcksMax = 3;
 
@@ -40,6 +42,7 @@ export class Pipe {
   readonly #unacked: Sent[] = [];
   #repeatedAcks = 0;
   #resendMs = resendMsMin;
+  #resends = 0;
   #resend: Planned | undefined;
   #receivedEnd = 0;
   readonly #early: Sent[] = [];
@@ -108,6 +111,10 @@ export class Pipe {
       this.#resend = undefined;
       const first = this.#unacked[0];
       if (first === undefined) return quiet;
+      if (++this.#resends > resendsMax) {
+        this.abandon();
+        return quiet;
+      }
       this.#wires.scheduler.trace.count("network.resent");
       this.#resendMs = Math.min(resendMsMax, 2 * this.#resendMs);
       this.#send(first);
@@ -161,6 +168,7 @@ export class Pipe {
     if (end > this.#ackedEnd) {
       this.#ackedEnd = end;
       this.#repeatedAcks = 0;
+      this.#resends = 0;
       this.#resendMs = resendMsMin;
       while (this.#unacked.length > 0 && (this.#unacked[0] as Sent).end <= end) this.#unacked.shift();
       this.#resend?.cancel();

@@ -1,5 +1,5 @@
 // One side of a connection: its streams, in turn, over one pipe each way, and the pings that notice when the other side is gone.
-// How a connection comes about is dial.ts; who takes its streams is listener.ts.
+// How a connection comes about is sim-network.ts; who takes its streams is listener.ts, who opens them caller.ts.
 
 import type { StreamEvents, StreamStatus } from "@varve/runtime";
 import type { Life } from "../life.ts";
@@ -65,6 +65,7 @@ export class Side implements Carrier {
   readonly #ready: SimStream[] = [];
   #lastNumber = 0;
   #isUp = true;
+  #isBroken = false;
   #out: Pipe | undefined;
   #in: Pipe | undefined;
   #other: Side | undefined;
@@ -186,11 +187,15 @@ export class Side implements Carrier {
 
   /** The way breaks. Each side hears of it after a while, or, when the break is silent, from the pings that are not answered. */
   break(how: "heard" | "silent"): void {
+    const other = this.#other;
+    if (other === undefined || this.#isBroken) return;
+    this.#isBroken = true;
+    other.#isBroken = true;
     this.#wires.scheduler.trace.count(`network.fault.break-${how}`);
     this.#out?.close();
     this.#in?.close();
     if (how === "silent") return;
-    for (const side of [this, this.#other as Side]) {
+    for (const side of [this, other]) {
       const delayMs = side.#random.exponential(breakNoticeMsMean);
       this.#wires.scheduler.after(delayMs, () => side.life.deliver(() => side.#lose("the connection broke")));
     }

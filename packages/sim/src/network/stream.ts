@@ -17,7 +17,7 @@ export interface Carrier {
   send(frame: Frame): void;
   /** The stream is over. */
   gone(stream: SimStream): void;
-  /** Once in a while true: a message that was on its way comes although the reader has paused. */
+  /** Once in a while true: what was on its way comes although the reader has paused. */
   slipsThrough(): boolean;
 }
 
@@ -161,7 +161,10 @@ export class SimStream implements OutgoingStream, IncomingStream {
         this.#otherHasEnded = true;
         return this.#drain();
       case "status":
+        this.#otherHasEnded = true;
         this.#otherStatus = frame.status;
+        // A failure may overtake what a paused owner has not taken.
+        if (frame.status.status !== "OK" && this.#isPaused && this.#carrier?.slipsThrough()) return this.close(frame.status);
         return this.#drain();
       case "cancel":
         return this.close(cancelled);
