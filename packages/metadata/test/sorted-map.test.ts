@@ -75,7 +75,7 @@ test("the changes between two maps are what a comparison of all entries finds, r
 });
 
 test("setting the value that a key has, and deleting a key that is not there, gives the same map", () => {
-  const map = SortedMap.of([
+  const map = SortedMap.of<string, number>([
     ["a", 1],
     ["b", 2],
   ]);
