@@ -1,9 +1,10 @@
 // A machine alone with its disk, for those who test what a disk may do to them: a script runs in a life until it is through
 // or the machine dies at the effect that was named, and the next script finds what survived.
 
+import type { PowerCut } from "./disk/content.ts";
 import type { DiskFaults } from "./disk/faults.ts";
 import type { SimDisk } from "./disk/sim-disk.ts";
-import type { Life } from "./life.ts";
+import type { Death, Life } from "./life.ts";
 import { Machine, type MachinePorts } from "./machine.ts";
 import { Random } from "./random.ts";
 import { Scheduler, type Turn } from "./scheduler.ts";
@@ -27,7 +28,7 @@ export type Outcome<Value> = { readonly kind: "finished"; readonly value: Value 
 /** A machine and the loop that drives it. */
 export interface DiskOnly {
   readonly disk: SimDisk;
-  /** For deaths between scripts, pauses, and the clock. */
+  /** For pauses, the clock and the stores. */
   readonly machine: Machine;
   readonly trace: Trace;
   /**
@@ -36,6 +37,8 @@ export interface DiskOnly {
    * @throws what the script throws while it lives, and what its callbacks throw; an error that says so when it waits for what never comes.
    */
   run<Value>(script: (ports: MachinePorts) => Promise<Value>): Promise<Outcome<Value>>;
+  /** Ends the process that the last script left, or lets the power go when it has ended already. */
+  kill(death: Death, cut?: PowerCut): void;
 }
 
 /** Makes one. Costs microseconds. */
@@ -62,6 +65,7 @@ export function diskOnly(options: DiskOnlyOptions): DiskOnly {
     disk: machine.disk,
     machine,
     trace: scheduler.trace,
+    kill: (death, cut) => machine.kill(death, cut),
     async run<Value>(script: (ports: MachinePorts) => Promise<Value>): Promise<Outcome<Value>> {
       failure = undefined;
       const ports = machine.boot();

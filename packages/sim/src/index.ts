@@ -8,7 +8,7 @@
 //     await machine.run(({ disk, clock, entropy, openStore, logger, metrics }) => prepare(disk));   // → { kind: "finished", value }
 //     machine.disk.dieAt(machine.disk.effects + n, "torn", "power");     // n-th effect from now; "before" | "torn" | "after"; "process" | "power"
 //     const outcome = await machine.run(({ disk }) => history(disk));    // → { kind: "died" }
-//     machine.machine.kill("power", "drop");                             // again, with nothing in between; "drop" | "keep" | "draw"
+//     machine.kill("power", "drop");                                     // again, with nothing in between; "drop" | "keep" | "draw"
 //     await machine.run(({ disk }) => recoverAndCheck(disk));            // the next life, over what survived
 //     machine.disk.failNextSync("a.log"); machine.disk.flipBit("a.log", 17); machine.disk.capacityBytes = 1_000;
 //
@@ -29,9 +29,10 @@
 //     world.trace.hash; world.trace.counts; world.trace.tail(50);                      // same seed, same hash; what fired, how often
 //
 // Of a dead process every port is dead: what it calls changes nothing, and nothing reaches it any more.
+// Code that runs here waits for ports and for nothing else: a dynamic import, say, is the platform's time, and no seed repeats it.
 
 export * from "./clock.ts";
-export type { PowerCut } from "./disk/content.ts";
+export { type PowerCut, unsyncedChangesMax } from "./disk/content.ts";
 export * from "./disk/faults.ts";
 export * from "./disk/sim-disk.ts";
 export * from "./disk-only.ts";

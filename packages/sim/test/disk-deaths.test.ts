@@ -67,7 +67,7 @@ describe("a file that is replaced by a rename", () => {
         file.writeSync(bytes("second"), 0);
         await disk.rename("a.tmp", "a");
       });
-      machine.machine.kill("power");
+      machine.kill("power");
       found.add(text(machine.disk.contents("a")));
     }
     expect([...found]).toEqual(expect.arrayContaining(["", "first", "second"]));
@@ -84,7 +84,7 @@ describe("names", () => {
         file.writeSync(bytes("synced"), 0);
         await file.sync();
       });
-      machine.machine.kill("power");
+      machine.kill("power");
       await machine.run(async ({ disk }) => {
         found.add((await disk.list("")).join());
         if ((await disk.list("")).includes("a")) expect(text(machine.disk.contents("a"))).toBe("synced");
@@ -98,7 +98,7 @@ describe("names", () => {
     for (let seed = 0; seed < seeds; seed++) {
       const machine = await withFirst(seed);
       await machine.run(({ disk }) => disk.unlink("a"));
-      machine.machine.kill("power");
+      machine.kill("power");
       await machine.run(async ({ disk }) => found.add((await disk.list("")).join()));
       if (machine.disk.usedBytes > 0) expect(text(machine.disk.contents("a"))).toBe("first");
     }
@@ -116,7 +116,7 @@ describe("names", () => {
         if (seed % 4 === 0) await disk.syncFolder("");
         if (seed % 4 === 1) await disk.syncFolder("f");
       });
-      machine.machine.kill("power");
+      machine.kill("power");
       await machine.run(async ({ disk }) => {
         const places = [...(await disk.list("")).filter((name) => name === "a"), ...(await disk.list("f")).map((name) => `f/${name}`)];
         found.add(places.join(" and "));
@@ -137,7 +137,7 @@ describe("names", () => {
       await file.sync();
       await disk.syncFolder("f");
     });
-    machine.machine.kill("power", "drop");
+    machine.kill("power", "drop");
     await machine.run(async ({ disk }) => expect(await disk.list("")).toEqual([]));
   });
 });
@@ -156,7 +156,7 @@ describe("unsynced writes", () => {
         file.writeSync(new Uint8Array(1_024).fill(2), 0);
         file.writeSync(new Uint8Array(512).fill(3), 0);
       });
-      machine.machine.kill("power");
+      machine.kill("power");
       const content = machine.disk.contents("a");
       expect(content.every((byte, at) => byte === content[at - (at % 512)])).toBe(true);
       found.add([content[0], content[512]].join());
@@ -172,9 +172,9 @@ describe("unsynced writes", () => {
     await machine.run(async ({ disk }) => {
       (await disk.open("a", "write")).writeSync(bytes("FIRST"), 0);
     });
-    machine.machine.kill("process");
+    machine.kill("process");
     expect(text(machine.disk.contents("a"))).toBe("FIRST");
-    machine.machine.kill("power", "drop");
+    machine.kill("power", "drop");
     expect(text(machine.disk.contents("a"))).toBe("first");
   });
 
@@ -183,11 +183,11 @@ describe("unsynced writes", () => {
     await machine.run(async ({ disk }) => {
       (await disk.open("a", "write")).writeSync(bytes("FIRST"), 0);
     });
-    machine.machine.kill("process");
+    machine.kill("process");
     await machine.run(async () => {});
-    machine.machine.kill("process");
+    machine.kill("process");
     await machine.run(async ({ disk }) => (await disk.open("a", "write")).sync());
-    machine.machine.kill("power", "drop");
+    machine.kill("power", "drop");
     expect(text(machine.disk.contents("a"))).toBe("FIRST");
   });
 });
@@ -204,9 +204,9 @@ describe("what was under way when the process died", () => {
         void file.sync();
         void disk.rename("a", "b");
       });
-      machine.machine.kill("process");
+      machine.kill("process");
       await machine.run(async ({ disk }) => renamed.add((await disk.list("")).join()));
-      machine.machine.kill("power", "drop");
+      machine.kill("power", "drop");
       synced.add(text(machine.disk.contents("a")));
     }
     expect([...synced].sort()).toEqual(["FIRST", "first"]);
@@ -218,7 +218,7 @@ describe("what was under way when the process died", () => {
     await machine.run(async ({ disk }) => {
       await disk.lock();
     });
-    machine.machine.kill("process");
+    machine.kill("process");
     const outcome = await machine.run(async ({ disk }) => (await disk.lock()).release());
     expect(outcome.kind).toBe("finished");
   });
@@ -238,7 +238,7 @@ describe("a dead process", () => {
       ports.clock.defer(hear("defer before"));
       void file.sync().then(hear("sync before"), hear("sync before"));
       void store.write([]).then(hear("write before"));
-      machine.machine.kill("process");
+      machine.kill("process");
       file.writeSync(bytes("zombie"), 0);
       expect(file.size).toBe(6);
       ports.clock.setTimer(1, hear("timer"));

@@ -1,7 +1,7 @@
 // Shows each fault of the disk: that it happens when it is asked for, that it is counted, and what it leaves.
 
 import type { Disk, DiskFile } from "@varve/runtime";
-import { diskOnly, drawDiskFaults, Random, soundDisk } from "@varve/sim";
+import { diskOnly, drawDiskFaults, Random, soundDisk, unsyncedChangesMax } from "@varve/sim";
 import { describe, expect, test } from "vitest";
 import { turn } from "./platform.ts";
 
@@ -31,9 +31,9 @@ describe("a failed sync", () => {
         await file.sync();
         expect(text(machine.disk.contents("a"))).toBe("new!");
       });
-      machine.machine.kill("process");
+      machine.kill("process");
       await machine.run(async () => expect(text(machine.disk.contents("a"))).toBe("new!"));
-      machine.machine.kill("power");
+      machine.kill("power");
       expect(["old.", "new!"]).toContain(text(machine.disk.contents("a")));
       if (text(machine.disk.contents("a")) === "old.") lost++;
       expect(machine.trace.counts.get("disk.fault.sync-failed")).toBe(1);
@@ -51,7 +51,7 @@ describe("a failed sync", () => {
       file.writeSync(bytes("new!"), 0);
       await file.sync();
     });
-    machine.machine.kill("power", "drop");
+    machine.kill("power", "drop");
     expect(text(machine.disk.contents("a"))).toBe("new!");
   });
 
@@ -64,7 +64,7 @@ describe("a failed sync", () => {
       await disk.syncFolder("");
       expect(await disk.list("")).toEqual(["a"]);
     });
-    machine.machine.kill("power", "keep");
+    machine.kill("power", "keep");
     await machine.run(async ({ disk }) => expect(await disk.list("")).toEqual([]));
   });
 
@@ -119,9 +119,19 @@ describe("a full disk", () => {
       other.writeSync(new Uint8Array(900), 0);
       expect((await disk.space()).freeBytes).toBe(700);
     });
-    machine.machine.kill("power", "keep");
+    machine.kill("power", "keep");
     expect(machine.disk.usedBytes).toBe(300);
   });
+});
+
+test("of very many unsynced changes the oldest reach the disk by themselves", async () => {
+  const machine = diskOnly({ seed: 1, turn });
+  await machine.run(async ({ disk }) => {
+    const file = await durableFile(disk, "a", "");
+    for (let at = 0; at < unsyncedChangesMax + 100; at++) file.writeSync(Uint8Array.of(1), at);
+  });
+  machine.kill("power", "drop");
+  expect(machine.disk.contents("a")).toEqual(new Uint8Array(100).fill(1));
 });
 
 describe("damage", () => {
@@ -132,7 +142,7 @@ describe("damage", () => {
     });
     machine.disk.flipBit("a", 1, 0);
     expect(text(machine.disk.contents("a"))).toBe("acc");
-    machine.machine.kill("power", "drop");
+    machine.kill("power", "drop");
     expect(text(machine.disk.contents("a"))).toBe("acc");
     expect(machine.trace.counts.get("disk.fault.bit-flip")).toBe(1);
     expect(() => machine.disk.flipBit("a", 3)).toThrow("no byte 3 to damage");

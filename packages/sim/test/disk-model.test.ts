@@ -86,9 +86,9 @@ async function play(machine: DiskOnly, model: Map<string, NameModel>, steps: rea
     });
     const death = stop < 0 ? undefined : rest[stop];
     rest = stop < 0 ? [] : rest.slice(stop + 1);
-    if (death?.do === "die") machine.machine.kill("process");
+    if (death?.do === "die") machine.kill("process");
     if (death?.do === "cut") {
-      machine.machine.kill("power");
+      machine.kill("power");
       await machine.run((ports) => compare(ports.disk, model));
     }
   }
@@ -173,7 +173,7 @@ test("a process that dies leaves exactly what it had written, as often as it die
         model,
         steps.filter((step) => step.do !== "cut"),
       );
-      machine.machine.kill("process");
+      machine.kill("process");
       for (const [name, { current }] of model) {
         if (current === undefined) expect(() => machine.disk.contents(name)).toThrow("no such file");
         else expect([...machine.disk.contents(name)]).toEqual(current.current);

@@ -25,7 +25,7 @@ test("what was synced, with the folder that names it, survives a power cut", asy
     await disk.syncFolder("");
     file.writeSync(bytes("lost"), 4);
   });
-  machine.machine.kill("power", "drop");
+  machine.kill("power", "drop");
   const outcome = await machine.run(({ disk }) => readAll(disk, "a"));
   expect(outcome).toEqual({ kind: "finished", value: "kept" });
 });
@@ -36,9 +36,9 @@ test("what was only written survives the death of the process", async () => {
     const file = await disk.open("a", "create");
     file.writeSync(bytes("cached"), 0);
   });
-  machine.machine.kill("process");
+  machine.kill("process");
   expect(await machine.run(({ disk }) => readAll(disk, "a"))).toEqual({ kind: "finished", value: "cached" });
-  machine.machine.kill("power", "drop");
+  machine.kill("power", "drop");
   await expect(machine.run(({ disk }) => readAll(disk, "a"))).rejects.toMatchObject({ kind: "not-found" });
 });
 
@@ -74,7 +74,7 @@ test("the same seed gives the same trace hash, another seed another", async () =
         await file.sync();
       }
     });
-    machine.machine.kill("power");
+    machine.kill("power");
     return machine.trace.hash;
   };
   const first = await hashOf(42);

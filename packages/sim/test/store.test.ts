@@ -25,7 +25,7 @@ test("a batch that was promised is whole after a death of either kind; one under
         void store.write([put("a", 2), put("b", 2)]);
         void store.write([put("a", 3), put("b", 3)]);
       });
-      machine.machine.kill(death);
+      machine.kill(death);
       await machine.run(async ({ openStore }) => outcomes.add(await found(await openStore("s"))));
     }
     expect([...outcomes].sort()).toEqual(["a=1 b=1", "a=2 b=2"]);

@@ -10,6 +10,8 @@ export type PowerCut = "drop" | "keep" | "draw";
 export type Tally = (fault: string) => void;
 
 const bytesMin = 512;
+/** Of more unsynced changes of a file or folder the oldest are written by the system, as real ones do after a while. */
+export const unsyncedChangesMax = 4_096;
 
 type Change =
   | { readonly kind: "write"; readonly sequence: number; readonly position: number; readonly bytes: Uint8Array }
@@ -74,13 +76,13 @@ export class Content {
   /** @param sequence numbers the change; rises from change to change. */
   write(sequence: number, bytes: Uint8Array, position: number): void {
     this.#cached.write(bytes, position);
-    this.#pending.push({ kind: "write", sequence, position, bytes: bytes.slice() });
+    this.#add({ kind: "write", sequence, position, bytes: bytes.slice() });
   }
 
   /** Cuts the content, or lengthens it with zeros. */
   resize(sequence: number, length: number): void {
     this.#cached.resize(length);
-    this.#pending.push({ kind: "resize", sequence, length });
+    this.#add({ kind: "resize", sequence, length });
   }
 
   /** @returns how many bytes it read: fewer than asked for only at the end. */
@@ -147,6 +149,11 @@ export class Content {
   overwriteLength(length: number): void {
     this.#cached.resize(length);
     this.#durable.resize(length);
+  }
+
+  #add(change: Change): void {
+    this.#pending.push(change);
+    if (this.#pending.length > unsyncedChangesMax) apply(this.#durable, this.#pending.shift() as Change);
   }
 
   #take(sequence: number): readonly Change[] {

@@ -2,7 +2,7 @@
 // What a name stands for lives on its own: a renamed file may keep its new name and lose its content, and the other way round.
 
 import type { Random } from "../random.ts";
-import type { Content, PowerCut, Tally } from "./content.ts";
+import { type Content, type PowerCut, type Tally, unsyncedChangesMax } from "./content.ts";
 
 /** What a name stands for. */
 export type Entry = Content | Folder;
@@ -110,6 +110,7 @@ export class Folder {
   #change(change: EntryChange): void {
     apply(this.#cached, change);
     this.#pending.push(change);
+    if (this.#pending.length > unsyncedChangesMax) this.sync((this.#pending[0] as EntryChange).sequence);
   }
 }
 
