@@ -24,7 +24,7 @@ import { StateMachine } from "./state-machine.ts";
 export type ControllerPorts = Pick<Ports, "clock" | "entropy" | "logger" | "metrics">;
 
 export interface ControllerOptions {
-  /** What a cluster that has no id yet is given; undefined draws one. */
+  /** The id of a new cluster; undefined draws one. A cluster that has an id keeps it: whoever passes one compares. */
   readonly clusterId?: string;
   readonly defaults: TopicDefaults;
   /** A snapshot is taken after so many records, or as many as it would hold, whichever is more. */

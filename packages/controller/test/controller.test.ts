@@ -8,7 +8,11 @@ import { inProcess, patient, type TestPorts } from "./platform.ts";
 import { ScriptedLog } from "./scripted-log.ts";
 
 const failed: Error[] = [];
-const options: ControllerOptions = { defaults: onePartition, snapshotRecordsMin: 1000, onStorageFailure: (error) => failed.push(error) };
+const options: ControllerOptions = {
+  defaults: onePartition,
+  snapshotRecordsMin: 1000,
+  onStorageFailure: (error) => failed.push(error),
+};
 
 interface Stage {
   readonly log: ScriptedLog;
@@ -60,6 +64,21 @@ test("a new cluster has an id when the controller is there, and keeps it", () =>
     expect(first.image.clusterId).toMatch(/^[A-Za-z0-9_][A-Za-z0-9_-]{21}$/);
     expect(first.leadership).toEqual({ kind: "leader", term: 1 });
     expect(log.entries).toHaveLength(1);
+  }));
+
+test("a new cluster takes the id that it is given, and one that has an id keeps it", () =>
+  inProcess(async (ports) => {
+    const log = new ScriptedLog();
+    const controller = await startController(log, ports, { ...options, clusterId: uuidOf(5) }, patient);
+    expect(controller.image.clusterId).toBe(uuidOf(5));
+    const again = new ScriptedLog();
+    again.entries.push(...log.entries);
+    again.start = async (listener) => {
+      listener.committed(log.entries);
+      listener.leadership({ kind: "leader", term: 2 });
+    };
+    const next = await startController(again, ports, { ...options, clusterId: uuidOf(6) }, patient);
+    expect(next.image.clusterId).toBe(uuidOf(5));
   }));
 
 test("requests that wait together are decided one after the other and appended side by side", () =>
