@@ -47,7 +47,7 @@ export function channelOptions(options: ConnectOptions): ChannelOptions {
   return {
     "grpc.max_receive_message_length": options.messageBytesMax,
     "grpc.max_send_message_length": -1,
-    "grpc-node.flow_control_window": connectionWindowBytes,
+    "grpc-node.flow_control_window": streamWindowBytes,
     "grpc-node.max_session_memory": sessionMegabytesMax,
     "grpc.keepalive_time_ms": keepaliveMs,
     "grpc.keepalive_timeout_ms": keepaliveMs,
