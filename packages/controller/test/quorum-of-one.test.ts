@@ -95,16 +95,17 @@ test("a snapshot takes the place of the entries up to its index, which the batch
   await withLog(machine, async (log, heard) => {
     await commit(log, heard, ["a"], ["b"], ["c"]);
     await log.saveSnapshot({ index: 2, term: 1, parts: [bytesOf("a+"), bytesOf("b")] });
+    await commit(log, heard, ["d"]);
   });
   await withLog(machine, async (log, heard) => {
-    expect([heard.installed?.index, heard.texts]).toEqual([2, ["a+", "b", "c"]]);
-    await commit(log, heard, ["d"]);
-    await log.saveSnapshot({ index: 4, term: 2, parts: [bytesOf("abcd")] });
+    expect([heard.installed?.index, heard.texts]).toEqual([2, ["a+", "b", "c", "d"]]);
     await commit(log, heard, ["e"]);
+    await log.saveSnapshot({ index: 5, term: 2, parts: [bytesOf("abcde")] });
+    await commit(log, heard, ["f"]);
     await log.close();
   });
   await withLog(machine, async (log, heard) => {
-    expect([heard.installed?.index, heard.texts]).toEqual([4, ["abcd", "e"]]);
+    expect([heard.installed?.index, heard.texts]).toEqual([5, ["abcde", "f"]]);
     await log.close();
   });
   const keys = await machine.run(async ({ openStore }) => {
@@ -112,7 +113,7 @@ test("a snapshot takes the place of the entries up to its index, which the batch
     for await (const [key] of (await openStore("controller/store")).entries("", "~")) found.push(key);
     return found;
   });
-  expect(keys).toEqual({ kind: "finished", value: ["entry/0000000000000005", "snapshot/0000000000000004/000000", "state"] });
+  expect(keys).toEqual({ kind: "finished", value: ["entry/0000000000000006", "snapshot/0000000000000005/000000", "state"] });
 });
 
 test("a snapshot may be saved while a proposal is on its way", async () => {
