@@ -29,9 +29,15 @@ export interface StreamEvents {
   closed(status: StreamStatus): void;
 }
 
+/** One message, whole or as parts that go out back to back: who puts bytes around others need not copy them together first. */
+export type OutgoingMessage = Uint8Array | readonly Uint8Array[];
+
 interface StreamEnd {
-  /** @returns false when the transport holds enough: the caller waits for `room`. The message is taken in either case. Ignored once closed. */
-  write(message: Uint8Array): boolean;
+  /**
+   * The bytes must not change until the other side has answered, or the stream is over: the transport may read them late.
+   * @returns false when the transport holds enough: the caller waits for `room`. The message is taken in either case. Ignored once closed.
+   */
+  write(message: OutgoingMessage): boolean;
   /** No `message` until `resume`; at most one that was on its way may still come. */
   pause(): void;
   resume(): void;

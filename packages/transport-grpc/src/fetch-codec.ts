@@ -1,13 +1,14 @@
-// The messages of the fetch stream, encoded and decoded by hand around the batches: protobuf's bytes (proto/varve/v1/data.proto), with
-// one copy of the batches on the way out and none on the way in.
+// The messages of the fetch stream, encoded and decoded by hand around the batches: protobuf's bytes (proto/varve/v1/data.proto), without
+// a copy of the batches.
 
 import type { FetchEntry, FetchRequest, FetchResult } from "@varve/api";
 import { ClusterError, errorName, errorTable, type Failure, type Offset, type TopicId } from "@varve/model";
+import type { OutgoingMessage } from "@varve/runtime";
 import { entriesMax, fetchBytesMax, fetchWaitMsMax } from "./limits.ts";
 import { invalid, repeatedPartition } from "./request-faults.ts";
 import type { TopicIds } from "./topic-ids.ts";
 import { WireReader } from "./wire-reader.ts";
-import { int32Size, int64Size, lengthSize, uint32Size, utf8Bytes, WireWriter } from "./wire-writer.ts";
+import { copiedSize, int32Size, int64Size, lengthSize, uint32Size, utf8Bytes, WireWriter } from "./wire-writer.ts";
 
 /** A message of the client: credit alone when it has no entries, a request to carry out, or one to answer with a failure for each entry. */
 export type DecodedFetch =
@@ -120,7 +121,7 @@ function decodeEntry(reader: WireReader, topicIds: TopicIds): FetchEntry {
 }
 
 /** @param request without entries it only grants credit, and is not answered. */
-export function encodeFetchRequest(correlation: number, request: FetchRequest, creditBytes: number, topicIds: TopicIds): Uint8Array {
+export function encodeFetchRequest(correlation: number, request: FetchRequest, creditBytes: number, topicIds: TopicIds): OutgoingMessage {
   let size = 1 + uint32Size(correlation) + 1 + uint32Size(request.maxWaitMs) + 1 + uint32Size(request.minBytes);
   size += 1 + uint32Size(request.maxBytes);
   for (const entry of request.entries) size += 1 + lengthSize(entrySize(entry));
@@ -162,10 +163,15 @@ function entrySize(entry: FetchEntry): number {
   return 1 + lengthSize(16) + 1 + int32Size(entry.id.partition) + 1 + int64Size(entry.from) + 1 + uint32Size(entry.maxBytes) + epoch;
 }
 
-/** @returns one allocation; the batches are copied into it. */
-export function encodeFetchResponse(response: FetchResponse): Uint8Array {
-  let size = 1 + uint32Size(response.correlation);
-  for (const result of response.results) size += 1 + lengthSize(resultSize(result));
+/** @returns a message that holds the batches themselves, and `byteLength`, its length. */
+export function encodeFetchResponse(response: FetchResponse): { readonly message: OutgoingMessage; readonly byteLength: number } {
+  let byteLength = 1 + uint32Size(response.correlation);
+  let attached = 0;
+  for (const result of response.results) {
+    byteLength += 1 + lengthSize(resultSize(result));
+    if (result.kind === "batches") for (const { length } of result.chunks) attached += length - copiedSize(length);
+  }
+  const size = byteLength - attached;
   const writer = new WireWriter(size);
   writer.tag(responseTag.correlation);
   writer.uint32(response.correlation);
@@ -174,7 +180,7 @@ export function encodeFetchResponse(response: FetchResponse): Uint8Array {
     writer.uint32(resultSize(result));
     encodeResult(writer, result);
   }
-  return writer.finish();
+  return { message: writer.finish(), byteLength };
 }
 
 function resultSize(result: FetchResult): number {
@@ -203,7 +209,7 @@ function encodeResult(writer: WireWriter, result: FetchResult): void {
   }
   writer.tag(resultTag.batches);
   writer.uint32(result.byteLength);
-  for (const chunk of result.chunks) writer.raw(chunk);
+  for (const chunk of result.chunks) writer.attach(chunk);
 }
 
 function encodeMark(writer: WireWriter, tag: number, mark: Offset | undefined): void {

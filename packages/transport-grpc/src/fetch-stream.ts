@@ -195,11 +195,11 @@ export class FetchStream implements ServedStream {
   }
 
   #send(response: FetchResponse): void {
-    const message = encodeFetchResponse(response);
-    this.#creditBytes -= message.length;
+    const { message, byteLength } = encodeFetchResponse(response);
+    this.#creditBytes -= byteLength;
     this.#correlations.delete(response.correlation);
     this.#context.fetches.count -= 1;
-    this.#context.metrics.sentBytes.add(message.length, labels);
+    this.#context.metrics.sentBytes.add(byteLength, labels);
     this.#touch();
     if (!this.#stream.write(message)) this.#hasRoom = false;
     this.#finishWhenAnswered();

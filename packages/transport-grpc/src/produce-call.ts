@@ -27,8 +27,8 @@ export interface ProduceCall {
   /** Requests that wait for their answer. */
   readonly inFlight: number;
   /**
-   * Sends while `isReady`. Requests are carried out in the order of the calls. The batches may be changed once it returns. With acks "none"
-   * `done` is called at once.
+   * Sends while `isReady`. Requests are carried out in the order of the calls. The batches must not change until `done`, which with
+   * acks "none" is called at once.
    * @throws {ClusterError} MESSAGE_TOO_LARGE, and nothing was sent.
    */
   send(request: ProduceRequest, done: ProduceDone): void;
@@ -90,15 +90,12 @@ class ProduceCallStream implements ProduceCall, StreamEvents {
   send(request: ProduceRequest, done: ProduceDone): void {
     invariant(this.isReady, "a produce request was sent on a stream that is not ready");
     const correlation = this.#nextCorrelation;
-    const message = encodeProduceRequest(correlation, request, this.#topicIds);
-    if (message.length > messageBytesMax) {
-      throw new ClusterError(
-        "MESSAGE_TOO_LARGE",
-        `a produce request of ${message.length} bytes, the limit of a message is ${messageBytesMax}`,
-      );
+    const { message, byteLength } = encodeProduceRequest(correlation, request, this.#topicIds);
+    if (byteLength > messageBytesMax) {
+      throw new ClusterError("MESSAGE_TOO_LARGE", `a produce request of ${byteLength} bytes, the limit of a message is ${messageBytesMax}`);
     }
     this.#nextCorrelation = correlation === correlationMax ? 1 : correlation + 1;
-    this.#creditBytes -= message.length;
+    this.#creditBytes -= byteLength;
     if (request.acks !== "none") {
       const deadlineMs = this.#clock.monotonicMs() + request.timeoutMs + callerAnswerGraceMs;
       this.#inFlight.set(correlation, { done, entryCount: request.entries.length, deadlineMs });

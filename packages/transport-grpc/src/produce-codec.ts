@@ -3,11 +3,12 @@
 
 import type { Acks, ProduceEntry, ProduceRequest, ProduceResult } from "@varve/api";
 import { ClusterError, errorName, errorTable, type Failure, type Offset, type TopicId } from "@varve/model";
+import type { OutgoingMessage } from "@varve/runtime";
 import { entriesMax, produceTimeoutMsDefault, produceTimeoutMsMax } from "./limits.ts";
 import { invalid, repeatedPartition } from "./request-faults.ts";
 import type { TopicIds } from "./topic-ids.ts";
 import { WireReader } from "./wire-reader.ts";
-import { int32Size, int64Size, lengthSize, uint32Size, utf8Bytes, WireWriter } from "./wire-writer.ts";
+import { copiedSize, int32Size, int64Size, lengthSize, uint32Size, utf8Bytes, WireWriter } from "./wire-writer.ts";
 
 /** A request as it came: to be carried out, or to be answered with one failure for each entry. */
 export type DecodedProduce =
@@ -110,11 +111,23 @@ function decodeEntry(reader: WireReader, topicIds: TopicIds): ProduceEntry {
   return { id: { topicId: topicId ?? nowhere, partition }, leaderEpoch, batch };
 }
 
-/** @returns one allocation; the batches are copied into it. */
-export function encodeProduceRequest(correlation: number, request: ProduceRequest, topicIds: TopicIds): Uint8Array {
-  let size = 1 + uint32Size(correlation) + 1 + 1 + 1 + uint32Size(request.timeoutMs);
-  for (const entry of request.entries) size += 1 + lengthSize(entrySize(entry));
-  const writer = new WireWriter(size);
+/**
+ * @returns a message that holds the batches themselves, which must not change until it is answered, and `byteLength`, its length. Nothing is
+ * answered with acks "none": then they are copied.
+ */
+export function encodeProduceRequest(
+  correlation: number,
+  request: ProduceRequest,
+  topicIds: TopicIds,
+): { readonly message: OutgoingMessage; readonly byteLength: number } {
+  const isAnswered = request.acks !== "none";
+  let byteLength = 1 + uint32Size(correlation) + 1 + 1 + 1 + uint32Size(request.timeoutMs);
+  let attached = 0;
+  for (const entry of request.entries) {
+    byteLength += 1 + lengthSize(entrySize(entry));
+    if (isAnswered) attached += entry.batch.length - copiedSize(entry.batch.length);
+  }
+  const writer = new WireWriter(byteLength - attached);
   writer.tag(requestTag.correlation);
   writer.uint32(correlation);
   writer.tag(requestTag.acks);
@@ -133,9 +146,11 @@ export function encodeProduceRequest(correlation: number, request: ProduceReques
       writer.int32(entry.leaderEpoch);
     }
     writer.tag(entryTag.batch);
-    writer.bytes(entry.batch);
+    writer.uint32(entry.batch.length);
+    if (isAnswered) writer.attach(entry.batch);
+    else writer.raw(entry.batch);
   }
-  return writer.finish();
+  return { message: writer.finish(), byteLength };
 }
 
 function entrySize(entry: ProduceEntry): number {
@@ -143,7 +158,8 @@ function entrySize(entry: ProduceEntry): number {
   return 1 + lengthSize(16) + 1 + int32Size(entry.id.partition) + epoch + 1 + lengthSize(entry.batch.length);
 }
 
-export function encodeProduceResponse(response: ProduceResponse): Uint8Array {
+/** @returns a message, and `byteLength`, its length. */
+export function encodeProduceResponse(response: ProduceResponse): { readonly message: OutgoingMessage; readonly byteLength: number } {
   const credit = response.creditBytes === 0 ? 0 : 1 + int64Size(response.creditBytes);
   const sizes: number[] = [];
   let size = credit;
@@ -170,7 +186,7 @@ export function encodeProduceResponse(response: ProduceResponse): Uint8Array {
     writer.tag(responseTag.creditBytes);
     writer.int64(response.creditBytes);
   }
-  return writer.finish();
+  return { message: writer.finish(), byteLength: size };
 }
 
 function resultSize(result: ProduceResult): number {

@@ -146,12 +146,14 @@ export class ProduceStream implements ServedStream {
     }
     if (this.#isFlushPlanned) return;
     this.#isFlushPlanned = true;
-    // Requests that one sync made durable are answered one after the other in one run of microtasks; this comes behind them.
-    void Promise.resolve().then(() => {
-      this.#isFlushPlanned = false;
-      this.#flush();
-    });
+    // Behind everything that is ready in this turn of the loop: a message costs as much as the requests that it answers.
+    this.#context.clock.defer(this.#flushPlanned);
   }
+
+  readonly #flushPlanned = (): void => {
+    this.#isFlushPlanned = false;
+    this.#flush();
+  };
 
   /** Sends all answers that are ready, and credit for what they free. */
   #flush(): void {
@@ -175,8 +177,8 @@ export class ProduceStream implements ServedStream {
 
   #write(answers: readonly ProduceAnswer[], creditBytes: number): void {
     if (answers.length === 0 && creditBytes === 0) return;
-    const message = encodeProduceResponse({ answers, creditBytes });
-    this.#context.metrics.sentBytes.add(message.length, labels);
+    const { message, byteLength } = encodeProduceResponse({ answers, creditBytes });
+    this.#context.metrics.sentBytes.add(byteLength, labels);
     if (!this.#stream.write(message)) this.#hasRoom = false;
   }
 

@@ -1,6 +1,11 @@
 // Writes protobuf's wire format into one allocation of a length that was computed before, by the functions beside each writing method.
+// Long bytes are not copied: they go out as parts of the message, between the parts that were written.
 
 import { InvariantError, invariant } from "@varve/model";
+import type { OutgoingMessage } from "@varve/runtime";
+
+/** From here on bytes are attached as they are; below it a copy costs less than a part of its own. */
+export const attachedBytesMin = 2_048;
 
 const twoTo32 = 0x1_0000_0000;
 const utf8 = new TextEncoder();
@@ -32,11 +37,20 @@ export function utf8Bytes(text: string): Uint8Array {
   return utf8.encode(text);
 }
 
+/** How many of these bytes `attach` copies. */
+export function copiedSize(length: number): number {
+  return length < attachedBytesMin ? length : 0;
+}
+
 /** Tags are given as `number * 8 + wire type`; all of ours are below 128, one byte. */
 export class WireWriter {
   readonly #bytes: Uint8Array;
+  readonly #parts: Uint8Array[] = [];
+  /** Where the part begins that is being written. */
+  #partAt = 0;
   #at = 0;
 
+  /** @param length of all that is written, attached bytes of `attachedBytesMin` and more not counted. */
   constructor(length: number) {
     this.#bytes = new Uint8Array(length);
   }
@@ -92,9 +106,26 @@ export class WireWriter {
     this.raw(bytes);
   }
 
-  /** The message, once the whole length is written. The caller's to keep. */
-  finish(): Uint8Array {
+  /** Bytes without a length, copied only when they are few. They must not change before the message is sent. */
+  attach(bytes: Uint8Array): void {
+    if (bytes.length < attachedBytesMin) {
+      this.raw(bytes);
+      return;
+    }
+    this.#endPart();
+    this.#parts.push(bytes);
+  }
+
+  /** The message, once the whole length is written. */
+  finish(): OutgoingMessage {
     invariant(this.#at === this.#bytes.length, `a message of ${this.#bytes.length} bytes was written with ${this.#at}`);
-    return this.#bytes;
+    if (this.#parts.length === 0) return this.#bytes;
+    this.#endPart();
+    return this.#parts;
+  }
+
+  #endPart(): void {
+    if (this.#at > this.#partAt) this.#parts.push(this.#bytes.subarray(this.#partAt, this.#at));
+    this.#partAt = this.#at;
   }
 }

@@ -3,8 +3,10 @@
 import { fileURLToPath } from "node:url";
 import type { TopicId } from "@varve/model";
 import { uuidToText } from "@varve/model";
+import type { OutgoingMessage } from "@varve/runtime";
 import fc from "fast-check";
 import protobuf from "protobufjs";
+import { attachedBytesMin } from "../src/wire-writer.ts";
 
 export const protoFolder: string = fileURLToPath(new URL("../../../proto/", import.meta.url));
 
@@ -34,7 +36,10 @@ export const offsets: fc.Arbitrary<number> = fc.oneof(fc.nat(1000), fc.maxSafeNa
 export const int32s: fc.Arbitrary<number> = fc.oneof(fc.nat(9), fc.integer());
 export const uint32s: fc.Arbitrary<number> = fc.oneof(fc.nat(9), fc.nat(0xffff_ffff));
 export const epochs: fc.Arbitrary<number | undefined> = fc.option(int32s, { nil: undefined });
-export const batchBytes: fc.Arbitrary<Uint8Array> = fc.uint8Array({ maxLength: 300 });
+export const batchBytes: fc.Arbitrary<Uint8Array> = fc.oneof(
+  fc.uint8Array({ maxLength: 300 }),
+  fc.integer({ min: attachedBytesMin - 1, max: attachedBytesMin + 1 }).map((length) => new Uint8Array(length).fill(length & 255)),
+);
 
 export function textOf(topicId: Uint8Array): TopicId {
   return uuidToText(topicId) as TopicId;
@@ -43,6 +48,11 @@ export function textOf(topicId: Uint8Array): TopicId {
 /** Plain bytes, whatever kind of array they came in. */
 export function plain(bytes: unknown): Uint8Array {
   return new Uint8Array(bytes as Uint8Array);
+}
+
+/** A message as it is on the wire. */
+export function sent(message: OutgoingMessage): Uint8Array {
+  return message instanceof Uint8Array ? message : plain(Buffer.concat(message));
 }
 
 /** One field of a message on the wire, tag included. */

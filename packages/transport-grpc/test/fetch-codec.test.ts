@@ -2,6 +2,7 @@
 
 import type { FetchRequest, FetchResult } from "@varve/api";
 import { ClusterError, type ErrorCode, errorTable, type Offset } from "@varve/model";
+import type { OutgoingMessage } from "@varve/runtime";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import {
@@ -23,6 +24,7 @@ import {
   offsets,
   plain,
   rearranged,
+  sent,
   textOf,
   theirs,
   topicIds,
@@ -63,10 +65,16 @@ function toRequest(drawn: DrawnRequest): FetchRequest {
   };
 }
 
+function lengthChecked({ message, byteLength }: { message: OutgoingMessage; byteLength: number }): Uint8Array {
+  const bytes = sent(message);
+  expect(bytes.length).toBe(byteLength);
+  return bytes;
+}
+
 test("a request that we encode is decoded by protobufjs to the same fields", () => {
   fc.assert(
     fc.property(requests, (drawn) => {
-      const decoded = theirs("FetchRequest", encodeFetchRequest(drawn.correlation, toRequest(drawn), drawn.creditBytes, ids));
+      const decoded = theirs("FetchRequest", sent(encodeFetchRequest(drawn.correlation, toRequest(drawn), drawn.creditBytes, ids)));
       const entries = decoded.entries as Record<string, unknown>[];
       expect({ ...decoded, entries: entries.map((entry) => ({ ...entry, topicId: plain(entry.topicId) })) }).toEqual({
         ...drawn,
@@ -136,7 +144,7 @@ test("a response that we encode is decoded by protobufjs to the same fields", ()
   fc.assert(
     fc.property(responses, (response) => {
       const expected = theirs("FetchResponse", encodeTheirs("FetchResponse", responseMessage(response)));
-      const decoded = theirs("FetchResponse", encodeFetchResponse(response));
+      const decoded = theirs("FetchResponse", lengthChecked(encodeFetchResponse(response)));
       const comparable = (message: Record<string, unknown>) =>
         (message.results as Record<string, unknown>[]).map((result) => ({ ...result, batches: plain(result.batches) }));
       expect(decoded.correlation).toBe(expected.correlation);
@@ -157,7 +165,7 @@ test("a response of any other implementation is decoded to the same fields", () 
 
 test("damaged messages are decoded to something or refused with INVALID_REQUEST, and never read past their end", () => {
   const some = requests.map((drawn) => encodeTheirs("FetchRequest", drawn));
-  const others = responses.map(encodeFetchResponse);
+  const others = responses.map((response) => lengthChecked(encodeFetchResponse(response)));
   fc.assert(
     fc.property(damaged(fc.oneof(some, others, fc.uint8Array())), (bytes) => {
       for (const decode of [decodeFetchRequest, decodeFetchResponse] as const) {

@@ -2,6 +2,7 @@
 
 import type { ProduceRequest, ProduceResult } from "@varve/api";
 import { ClusterError, type ErrorCode, errorTable, type Offset } from "@varve/model";
+import type { OutgoingMessage } from "@varve/runtime";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { entriesMax } from "../src/limits.ts";
@@ -13,6 +14,7 @@ import {
   type ProduceResponse,
 } from "../src/produce-codec.ts";
 import { TopicIds } from "../src/topic-ids.ts";
+import { attachedBytesMin } from "../src/wire-writer.ts";
 import {
   batchBytes,
   damaged,
@@ -23,6 +25,7 @@ import {
   offsets,
   plain,
   rearranged,
+  sent,
   textOf,
   theirs,
   topicIds,
@@ -55,10 +58,16 @@ function toRequest(drawn: DrawnRequest): ProduceRequest {
   };
 }
 
+function lengthChecked({ message, byteLength }: { message: OutgoingMessage; byteLength: number }): Uint8Array {
+  const bytes = sent(message);
+  expect(bytes.length).toBe(byteLength);
+  return bytes;
+}
+
 test("a request that we encode is decoded by protobufjs to the same fields", () => {
   fc.assert(
     fc.property(requests, (drawn) => {
-      const decoded = theirs("ProduceRequest", encodeProduceRequest(drawn.correlation, toRequest(drawn), ids));
+      const decoded = theirs("ProduceRequest", lengthChecked(encodeProduceRequest(drawn.correlation, toRequest(drawn), ids)));
       expect(decoded).toMatchObject({ correlation: drawn.correlation, acks: drawn.acks, timeoutMs: drawn.timeoutMs });
       const entries = decoded.entries as Record<string, unknown>[];
       expect(entries.map((entry) => ({ ...entry, topicId: plain(entry.topicId), batch: plain(entry.batch) }))).toEqual(
@@ -79,11 +88,22 @@ test("a request of any other implementation is decoded to the same fields: any o
   );
 });
 
+test("a large batch is part of the message as it is, a small one and one that is never answered are copied", () => {
+  const id = { topicId: textOf(new Uint8Array(16).fill(7)), partition: 3 };
+  const batches = [attachedBytesMin, attachedBytesMin - 1].map((length) => new Uint8Array(length));
+  const entries = batches.map((batch) => ({ id, leaderEpoch: undefined, batch }));
+  const { message } = encodeProduceRequest(9, { acks: "all", timeoutMs: 1_000, entries }, ids);
+  expect(message).toHaveLength(3);
+  expect((message as readonly Uint8Array[])[1]).toBe(batches[0]);
+  const unanswered = encodeProduceRequest(9, { acks: "none", timeoutMs: 1_000, entries }, ids);
+  expect(unanswered.message).toBeInstanceOf(Uint8Array);
+});
+
 test("a batch of a decoded request is a view into the message", () => {
   const batch = Uint8Array.of(1, 2, 3);
   const topicId = textOf(new Uint8Array(16).fill(7));
   const entries = [{ id: { topicId, partition: 3 }, leaderEpoch: undefined, batch }];
-  const message = encodeProduceRequest(9, { acks: "all", timeoutMs: 1_000, entries }, ids);
+  const message = lengthChecked(encodeProduceRequest(9, { acks: "all", timeoutMs: 1_000, entries }, ids));
   const decoded = decodeProduceRequest(message, ids);
   if (decoded.kind !== "request") throw new Error("refused");
   expect(decoded.request.entries[0]!.batch.buffer).toBe(message.buffer);
@@ -122,7 +142,7 @@ test("a response that we encode is decoded by protobufjs to the same fields", ()
   fc.assert(
     fc.property(responses, (response) => {
       const expected = theirs("ProduceResponse", encodeTheirs("ProduceResponse", responseMessage(response)));
-      expect(theirs("ProduceResponse", encodeProduceResponse(response))).toEqual(expected);
+      expect(theirs("ProduceResponse", lengthChecked(encodeProduceResponse(response)))).toEqual(expected);
     }),
   );
 });
@@ -139,7 +159,7 @@ test("a response of any other implementation is decoded to the same fields", () 
 
 test("damaged messages are decoded to something or refused with INVALID_REQUEST, and never read past their end", () => {
   const some = requests.map((drawn) => encodeTheirs("ProduceRequest", drawn));
-  const others = responses.map(encodeProduceResponse);
+  const others = responses.map((response) => lengthChecked(encodeProduceResponse(response)));
   fc.assert(
     fc.property(damaged(fc.oneof(some, others, fc.uint8Array())), (bytes) => {
       for (const decode of [decodeProduceRequest, decodeProduceResponse] as const) {

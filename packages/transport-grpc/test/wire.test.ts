@@ -7,6 +7,7 @@ import { expect, test } from "vitest";
 import { TopicIds, topicIdsRememberedMax } from "../src/topic-ids.ts";
 import { WireReader } from "../src/wire-reader.ts";
 import { int32Size, int64Size, uint32Size, WireWriter } from "../src/wire-writer.ts";
+import { sent } from "./contract.ts";
 
 test("an int64 is written as protobufjs writes it and read back, over all safe integers", () => {
   fc.assert(
@@ -15,7 +16,7 @@ test("an int64 is written as protobufjs writes it and read back, over all safe i
       (value) => {
         const writer = new WireWriter(int64Size(value));
         writer.int64(value);
-        const bytes = writer.finish();
+        const bytes = sent(writer.finish());
         expect(bytes).toEqual(new Uint8Array(new protobuf.Writer().int64(value).finish()));
         expect(new WireReader(bytes).int64()).toBe(value);
       },
@@ -29,7 +30,7 @@ test("32-bit numbers are written as protobufjs writes them and read back", () =>
       const writer = new WireWriter(int32Size(signed) + uint32Size(unsigned));
       writer.int32(signed);
       writer.uint32(unsigned);
-      const bytes = writer.finish();
+      const bytes = sent(writer.finish());
       expect(bytes).toEqual(new Uint8Array(new protobuf.Writer().int32(signed).uint32(unsigned).finish()));
       const reader = new WireReader(bytes);
       expect([reader.int32(), reader.uint32(), reader.more]).toEqual([signed, unsigned, false]);

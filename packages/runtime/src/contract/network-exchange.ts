@@ -48,6 +48,30 @@ export function exchangeContract(run: Rig<NetworkStage>): void {
         expect(client.status).toMatchObject({ status: "OK" });
       }));
 
+    test("a message in parts arrives whole, whatever the parts", () =>
+      play(async (play) => {
+        const listener = await play.listen((end) => {
+          // Back as it came, and in parts again.
+          end.onMessage = (bytes) => end.do((stream) => stream.write([bytes.subarray(0, 3), bytes.subarray(3)]));
+          end.onEnded = () => end.do((stream) => stream.finish(ok));
+          return undefined;
+        });
+        const client = play.open(play.connect(listener.address), methods.bulk);
+        const lengths = [[], [0], [5], [1, 0, 2], [3, 100_000, 7, 70_000]];
+        const sent = lengths.map((parts) => parts.map((length, at) => pattern(length, at)));
+        for (const parts of sent) client.do((stream) => stream.write(parts));
+        client.do((stream) => stream.end());
+        await play.until("the last echo", () => client.status !== undefined);
+        expect(client.messages.map((message) => message.length)).toEqual([0, 0, 5, 3, 170_010]);
+        for (const [at, message] of client.messages.entries()) {
+          let from = 0;
+          for (const part of sent[at]!) {
+            expect(sameBytes(message.subarray(from, from + part.length), part)).toBe(true);
+            from += part.length;
+          }
+        }
+      }));
+
     test("the bytes of a message are its receiver's to change", () =>
       play(async (play) => {
         const listener = await play.listen((end) => {

@@ -1,7 +1,7 @@
 // One end of a stream: messages out, cut into frames as the other end gives credit; frames in, put together and handed to the
 // owner unless it pauses. The calling and the answering end are one class, seen through two interfaces of the port.
 
-import type { IncomingStream, OutgoingStream, StreamEvents, StreamStatus } from "@varve/runtime";
+import type { IncomingStream, OutgoingMessage, OutgoingStream, StreamEvents, StreamStatus } from "@varve/runtime";
 import type { Life } from "../life.ts";
 import { hashBytes } from "../trace.ts";
 import { dataBytesMax, type Frame, frameHeaderBytes, messageHeaderBytes } from "./frame.ts";
@@ -77,9 +77,9 @@ export class SimStream implements OutgoingStream, IncomingStream {
     carrier.wake(this);
   }
 
-  write(message: Uint8Array): boolean {
+  write(message: OutgoingMessage): boolean {
     if (!this.#isOpen || this.#last !== undefined || !this.#life.alive) return true;
-    const copy = message.slice();
+    const copy = message instanceof Uint8Array ? message.slice() : joined(message);
     this.#outbox.push(copy);
     this.#outboxBytes += copy.length;
     const { scheduler, node } = this.#life;
@@ -249,4 +249,14 @@ export class SimStream implements OutgoingStream, IncomingStream {
       }),
     );
   }
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }

@@ -1,7 +1,8 @@
 // The answering end of one stream, over grpc-js' server call.
 
 import type { ServerDuplexStream } from "@grpc/grpc-js";
-import type { IncomingStream, StreamEvents, StreamStatus } from "@varve/runtime";
+import type { IncomingStream, OutgoingMessage, StreamEvents, StreamStatus } from "@varve/runtime";
+import { byteLengthOf } from "./codec.ts";
 import { toGrpcStatus } from "./status.ts";
 import { Unsent } from "./unsent.ts";
 
@@ -11,13 +12,13 @@ const cutOff: StreamStatus = { status: "CANCELLED", message: "the caller cancell
 export class GrpcIncomingStream implements IncomingStream {
   readonly method: string;
   readonly peer: string;
-  readonly #call: ServerDuplexStream<Uint8Array, Uint8Array>;
+  readonly #call: ServerDuplexStream<Uint8Array, OutgoingMessage>;
   readonly #unsent = new Unsent(() => this.#hasRoom());
   #events: StreamEvents | undefined;
   #state: "open" | "finishing" | "closed" = "open";
   #status: StreamStatus = cutOff;
 
-  constructor(call: ServerDuplexStream<Uint8Array, Uint8Array>) {
+  constructor(call: ServerDuplexStream<Uint8Array, OutgoingMessage>) {
     this.#call = call;
     this.method = call.getPath();
     this.peer = call.getPeer();
@@ -46,10 +47,10 @@ export class GrpcIncomingStream implements IncomingStream {
     });
   }
 
-  write(message: Uint8Array): boolean {
+  write(message: OutgoingMessage): boolean {
     if (this.#state !== "open") return true;
     this.#call.write(message, this.#unsent.sent);
-    return this.#unsent.add(message.byteLength);
+    return this.#unsent.add(byteLengthOf(message));
   }
 
   pause(): void {

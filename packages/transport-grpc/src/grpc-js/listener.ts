@@ -1,7 +1,7 @@
 // The answering side: one grpc-js server. Every method is a bidirectional stream here, a unary one too; the wire is the same.
 
 import { Server, ServerCredentials, type ServerDuplexStream } from "@grpc/grpc-js";
-import type { IncomingStream, ListenOptions, MessageListener, StreamEvents, StreamStatus } from "@varve/runtime";
+import type { IncomingStream, ListenOptions, MessageListener, OutgoingMessage, StreamEvents, StreamStatus } from "@varve/runtime";
 import { toBuffer, toBytes } from "./codec.ts";
 import { GrpcIncomingStream } from "./incoming-stream.ts";
 import { ReceiveWindow } from "./receive-window.ts";
@@ -42,7 +42,7 @@ export class GrpcListener implements MessageListener {
     const receiveWindow = new ReceiveWindow(port, options.bulkMethods, onWidened);
     const listener = new GrpcListener(server, address, receiveWindow, accept);
     receiveWindow.open();
-    const handle = (call: ServerDuplexStream<Uint8Array, Uint8Array>) => listener.#take(call);
+    const handle = (call: ServerDuplexStream<Uint8Array, OutgoingMessage>) => listener.#take(call);
     for (const method of options.methods) server.register(method, handle, toBuffer, toBytes, "bidi");
     return listener;
   }
@@ -60,7 +60,7 @@ export class GrpcListener implements MessageListener {
     return this.#closed;
   }
 
-  #take(call: ServerDuplexStream<Uint8Array, Uint8Array>): void {
+  #take(call: ServerDuplexStream<Uint8Array, OutgoingMessage>): void {
     const stream = new GrpcIncomingStream(call);
     let answer: StreamEvents | StreamStatus;
     try {

@@ -1,12 +1,13 @@
 // The calling end of one stream, over grpc-js' client call.
 
 import type { ClientDuplexStream, StatusObject } from "@grpc/grpc-js";
-import type { OutgoingStream, StreamEvents, StreamStatus } from "@varve/runtime";
+import type { OutgoingMessage, OutgoingStream, StreamEvents, StreamStatus } from "@varve/runtime";
+import { byteLengthOf } from "./codec.ts";
 import { fromGrpcStatus } from "./status.ts";
 import { Unsent } from "./unsent.ts";
 
 export class GrpcOutgoingStream implements OutgoingStream {
-  readonly #call: ClientDuplexStream<Uint8Array, Uint8Array>;
+  readonly #call: ClientDuplexStream<OutgoingMessage, Uint8Array>;
   readonly #events: StreamEvents;
   readonly #onClosed: (stream: GrpcOutgoingStream) => void;
   readonly #unsent = new Unsent(() => this.#hasRoom());
@@ -14,7 +15,7 @@ export class GrpcOutgoingStream implements OutgoingStream {
   /** The final status, while messages that came before it are still to be delivered. */
   #status: StreamStatus | undefined;
 
-  constructor(call: ClientDuplexStream<Uint8Array, Uint8Array>, events: StreamEvents, onClosed: (stream: GrpcOutgoingStream) => void) {
+  constructor(call: ClientDuplexStream<OutgoingMessage, Uint8Array>, events: StreamEvents, onClosed: (stream: GrpcOutgoingStream) => void) {
     this.#call = call;
     this.#events = events;
     this.#onClosed = onClosed;
@@ -25,10 +26,10 @@ export class GrpcOutgoingStream implements OutgoingStream {
     call.on("error", () => {});
   }
 
-  write(message: Uint8Array): boolean {
+  write(message: OutgoingMessage): boolean {
     if (this.#state !== "open") return true;
     this.#call.write(message, this.#unsent.sent);
-    return this.#unsent.add(message.byteLength);
+    return this.#unsent.add(byteLengthOf(message));
   }
 
   end(): void {
