@@ -31,11 +31,13 @@ export class FetchStream implements ServedStream {
   readonly #abort = new AbortController();
   /** Of requests that are not answered. */
   readonly #correlations = new Set<number>();
-  /** Came while no answer could go out: not handed to the api yet. */
+  /** Not handed to the api yet: it came while no answer could go out, or in the same turn as others. */
   #fresh: Waiting[] = [];
   /** Had their answer when none could go out: to be asked for again, without waiting. */
   #again: Waiting[] = [];
   #isAskingAgain = false;
+  /** A fresh request was handed to the api in this turn. */
+  #hasAsked = false;
   /** In the order in which they became ready: any number without batches, at most one with. */
   #held: Held[] = [];
   #heldBatchesSinceMs: number | undefined;
@@ -147,11 +149,19 @@ export class FetchStream implements ServedStream {
         });
       }
     }
-    if (!this.#canSend || this.#fresh.length === 0) return;
-    const fresh = this.#fresh;
-    this.#fresh = [];
-    for (const waiting of fresh) this.#ask(waiting, waiting.request, () => {});
+    if (!this.#canSend || this.#hasAsked) return;
+    const waiting = this.#fresh.shift();
+    if (waiting === undefined) return;
+    // One in a turn of the loop: what is in memory is answered before the next, and so nothing is read that could not go out.
+    this.#hasAsked = true;
+    this.#context.clock.defer(this.#turnOver);
+    this.#ask(waiting, waiting.request, () => {});
   }
+
+  readonly #turnOver = (): void => {
+    this.#hasAsked = false;
+    this.#goOn();
+  };
 
   /** @param answered called first when the answer is there. */
   #ask(waiting: Waiting, request: FetchRequest, answered: () => void): void {

@@ -139,8 +139,8 @@ test("a client that takes nothing off the transport holds one answer here, costs
     stuck.write(credit(1_000_000_000));
     for (let correlation = 1; correlation <= 50; correlation += 1) stuck.write(request(correlation));
     await world.runFor(1_000);
-    // One went into the transport, one is held, and the requests behind it were not asked for, or once.
-    expect(api.fetchCalls.length).toBeLessThanOrEqual(50);
+    // What the transport takes went out, and nothing more was read.
+    expect(api.fetchCalls.length).toBeLessThanOrEqual(2);
     const sentBytes = server.ports.metrics.value("varve_grpc_sent_bytes_total", { method: "fetch" });
     expect(sentBytes).toBeLessThan(3 * mebibyte.length);
     const beforeMs = world.nowMs;
@@ -165,8 +165,8 @@ test("a client that reads slowly gets everything, in pieces that the transport t
       await world.runFor(2);
     }
     expect([...consumer.correlations].sort((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, index) => index + 1));
-    // Nothing was read more than twice.
-    expect(api.fetchCalls.length).toBeLessThanOrEqual(40);
+    // What memory answers at once is not read before it can go out, so nothing was read twice.
+    expect(api.fetchCalls.length).toBe(20);
   }));
 
 test("100 requests may be in flight on a stream, one more ends it", () =>
