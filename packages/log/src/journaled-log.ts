@@ -9,6 +9,7 @@ import type { Mark } from "./journal/frame.ts";
 import type { Journal } from "./journal/journal.ts";
 import { JournalPartition } from "./journal/journal-partition.ts";
 import type { AppendResult, EpochEnd, PartitionLog, ReadResult } from "./log.ts";
+import type { LogPosition } from "./segments/position.ts";
 import type { SegmentedLog } from "./segments/segmented-log.ts";
 
 export interface JournaledLogOptions {
@@ -43,6 +44,7 @@ export class JournaledLog implements PartitionLog {
   #offline: Failure | undefined;
   /** The disk was full in the middle of an append: what it left behind the end is cut before the next. */
   #isFull = false;
+  #ending: Promise<void> | undefined;
   #pins = 0;
   #unpinned: (() => void) | undefined;
 
@@ -56,7 +58,7 @@ export class JournaledLog implements PartitionLog {
       get position() {
         return segments.position;
       },
-      sync: () => this.#pinned(() => segments.sync()),
+      sync: () => this.#pinned(() => this.#sync()),
       durableMoved: () => this.#listener?.(),
     };
     this.partition = new JournalPartition(id, account, config.durability === "fsync", options.mark, options.start);
@@ -89,7 +91,7 @@ export class JournaledLog implements PartitionLog {
   room(batchBytes: number): true | Promise<void> {
     if (this.#offline !== undefined || this.#isFull) return true;
     if (!this.#gate.isOpen) return this.#gate.passed();
-    if (this.segments.mustRoll(batchBytes, this.#options.clock.wallMs())) return this.#roll();
+    if (this.segments.mustRoll(batchBytes, this.#options.clock.wallMs())) return this.#unlessRefused(() => this.segments.roll());
     return this.partition.isJournaled ? this.#options.journal.room(batchBytes) : true;
   }
 
@@ -136,7 +138,7 @@ export class JournaledLog implements PartitionLog {
       const newEnd = await this.segments.cutEnd(end);
       // The frame first: a file that was cut without one would be missing what the mark promises.
       await journal.control(this.partition, { kind: "truncate", end: newEnd, leaderEpoch });
-      await this.segments.cut(newEnd);
+      await this.#end(() => this.segments.cut(newEnd));
       journal.endingApplied(this.partition);
       if (!this.partition.isJournaled) await journal.mark(this.partition);
     });
@@ -146,7 +148,7 @@ export class JournaledLog implements PartitionLog {
     return this.#change(async () => {
       const { journal } = this.#options;
       await journal.control(this.partition, { kind: "reset", start });
-      await this.segments.reset(start);
+      await this.#end(() => this.segments.reset(start));
       journal.endingApplied(this.partition);
       if (!this.partition.isJournaled) await journal.mark(this.partition);
     });
@@ -204,22 +206,26 @@ export class JournaledLog implements PartitionLog {
   }
 
   /** There is room on the disk again. */
-  makeRoom(): Promise<void> {
-    if (!this.#isFull) return Promise.resolve();
-    return this.#change(async () => {
+  async makeRoom(): Promise<void> {
+    if (!this.#isFull || this.#offline !== undefined) return;
+    await this.#unlessRefused(async () => {
       await this.segments.cut(this.segments.logEnd);
       this.#isFull = false;
     });
   }
 
-  /** Writes what a clean opening needs; all of it is on the disk when it resolves. */
-  close(): Promise<void> {
+  /** Takes nothing more; resolves when what was under way has ended. */
+  quiesce(): Promise<void> {
     return this.#change(async () => {
       if (this.#isFull) await this.segments.cut(this.segments.logEnd);
       this.#offline = { code: "BROKER_NOT_AVAILABLE", message: `${partitionKey(this.id)}: the broker is shutting down` };
-      await this.#unpin();
-      await this.segments.close();
     });
+  }
+
+  /** After `quiesce`: writes what a clean opening needs; all of it is on the disk when it resolves. */
+  async close(): Promise<void> {
+    await this.#unpin();
+    await this.segments.close();
   }
 
   /** Removes it for good. @param disclaim is called when that can no more be undone, and before any of its files go. */
@@ -234,11 +240,11 @@ export class JournaledLog implements PartitionLog {
     });
   }
 
-  async #roll(): Promise<void> {
+  /** As `#change`. What keeps it from being made is known by then, and refuses the append that follows. */
+  async #unlessRefused(change: () => Promise<void>): Promise<void> {
     try {
-      await this.#change(() => this.segments.roll());
+      await this.#change(change);
     } catch (error) {
-      // What keeps it from rolling is known by now, and refuses the append that follows.
       if (!(error instanceof ClusterError)) throw error;
     }
   }
@@ -299,7 +305,7 @@ export class JournaledLog implements PartitionLog {
       if (failure !== undefined) throw new ClusterError("CORRUPT_MESSAGE", `${partitionKey(this.id)}: ${failure.message}`);
       const baseOffset = baseOffsetOf(batches, at);
       const leaderEpoch = leaderEpochOf(batches, at);
-      if (baseOffset < end || (at === 0 && baseOffset !== end)) throw new ClusterError("CORRUPT_MESSAGE", `${partitionKey(this.id)}: a batch at offset ${baseOffset} does not continue the log, which ends at ${end}`);
+      if (baseOffset !== end) throw new ClusterError("CORRUPT_MESSAGE", `${partitionKey(this.id)}: a batch at offset ${baseOffset} does not continue the log, which ends at ${end}`);
       if (leaderEpoch < epoch) throw new ClusterError("CORRUPT_MESSAGE", `${partitionKey(this.id)}: a batch of leader epoch ${leaderEpoch} behind one of ${epoch}`);
       end = lastOffsetOf(batches, at) + 1;
       epoch = leaderEpoch;
@@ -332,6 +338,18 @@ export class JournaledLog implements PartitionLog {
       this.#pins--;
       if (this.#pins === 0) this.#unpinned?.();
     }
+  }
+
+  /** Cuts or empties the segments. No sync begins meanwhile: what it would say is synced may be gone when it returns. */
+  async #end(ending: () => Promise<unknown>): Promise<void> {
+    this.#ending = ending().then(() => {});
+    await this.#ending;
+    this.#ending = undefined;
+  }
+
+  async #sync(): Promise<LogPosition> {
+    while (this.#ending !== undefined) await this.#ending;
+    return this.segments.sync();
   }
 
   async #unpin(): Promise<void> {

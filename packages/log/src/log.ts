@@ -2,6 +2,7 @@
 // Two ends: `logEnd` (appended, in the page cache) and `durableEnd` (a power cut of this machine loses nothing below it).
 
 import type { CorruptionError, Failure, NodeId, Offset, PartitionId, TopicConfig } from "@varve/model";
+import type { JournalTuning } from "./journal/tuning.ts";
 
 /** What came of a leader's append. */
 export type AppendResult =
@@ -133,6 +134,8 @@ export interface LogStoreOptions {
   readonly producerExpiryMs: number;
   /** Bytes per second that the background scrub reads; 0 is off. */
   readonly scrubBytesPerSecond: number;
+  /** Only for those who want everything to happen early and often; see journal/tuning.ts. */
+  readonly tuning?: Partial<JournalTuning>;
   /** The disk failed a sync or a write: nothing more is answered from it. Called once; the process ends. */
   readonly onDiskFailure: (error: Error) => void;
 }

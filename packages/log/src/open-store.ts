@@ -45,7 +45,7 @@ async function open(ports: LogPorts, options: LogStoreOptions, lock: DiskLock, s
   signal.throwIfAborted();
   const identity = known ?? drawIdentity(entropy, options);
   const generation = { number: points.generation.number + 1, salt: entropy.u32() };
-  const store = await JournaledLogStore.start({ ports, options, context, lock, identity, startedClean, generation, recovery });
+  const store = await JournaledLogStore.start({ ports, options, context, lock, identity, startedClean, generation, recovery, starts });
   await removeCleanMarker(disk);
   await disk.syncFolder("");
   if (known === undefined) await writeIdentity(disk, identity);

@@ -76,7 +76,9 @@ export async function recover(parts: RecoveryParts): Promise<Recovery> {
   const opened = new Map((await eachOf(present, async ({ id, key, outcome }) => ({ id, key, outcome, segments: await openAt(parts, id, key, outcome) }))).map((log) => [log.key, log]));
   const redo = fold.redo();
   await replayRuns(ports, points.generation, scan, (frame) => redoAppend(opened.get(frame.key)?.segments, frame, redo));
-  await eachOf([...opened.values()], ({ segments, outcome }) => settle(segments, outcome));
+  await eachOf([...opened.values()], ({ segments, outcome }) => settle(ports.disk, segments, outcome));
+  // As with the folders' own entries; and none of them may be lost when the checkpoint that names them is not.
+  await ports.disk.syncFolder("");
   return { logs: [...opened.values()], nextLsn: nextLsnOf(parts, scan.newestLsn) };
 }
 
@@ -142,10 +144,12 @@ function lengthBelow(batches: Uint8Array, limit: number): number {
   return at;
 }
 
-async function settle(segments: SegmentedLog, { logStart }: Outcome & { kind: "present" }): Promise<void> {
+async function settle(disk: Disk, segments: SegmentedLog, { logStart }: Outcome & { kind: "present" }): Promise<void> {
   if (logStart > segments.logEnd) await segments.reset(logStart);
   else segments.raiseStart(logStart);
-  if (segments.isDirty) await segments.sync();
+  await segments.sync();
+  // Names that the life before gave and did not sync are still in the page cache only; now they are relied on.
+  await disk.syncFolder(segments.folder);
 }
 
 function offsetOf(trusted: Trusted): number {

@@ -3,10 +3,11 @@
 
 import { ClusterError, type Compression, type Failure, offsetZero, type PartitionId, partitionKey, type TopicConfig } from "@varve/model";
 import { type Clock, type Disk, DiskError, type DiskLock, type Entropy, type Logger, type Metrics } from "@varve/runtime";
-import { writeLogStarts, writeRecoveryPoints } from "./checkpoint.ts";
+import { type LogStartPoint, writeLogStarts, writeRecoveryPoints } from "./checkpoint.ts";
 import { writeCleanMarker } from "./clean-marker.ts";
 import type { Generation } from "./journal/frame.ts";
 import { Journal } from "./journal/journal.ts";
+import { defaultTuning } from "./journal/tuning.ts";
 import { JournaledLog } from "./journaled-log.ts";
 import type { LogStore, LogStoreIdentity, LogStoreOptions, PartitionLog } from "./log.ts";
 import { Maintenance } from "./maintenance.ts";
@@ -39,6 +40,8 @@ export interface OpenedDirectory {
   readonly generation: Generation;
   /** All of it is on the disk. */
   readonly recovery: Recovery;
+  /** What the log start checkpoint holds, by partition key. */
+  readonly starts: ReadonlyMap<string, LogStartPoint>;
 }
 
 /** Logs that are closed at the same time. */
@@ -55,8 +58,8 @@ export class JournaledLogStore implements LogStore {
   readonly #space: SpaceWatch;
   readonly #maintenance: Maintenance;
   #checkpoint: Promise<void> = Promise.resolve();
-  /** lsn of each log start that the checkpoint holds. */
-  #savedStarts = new Map<string, number>();
+  /** What the log start checkpoint holds. */
+  #savedStarts: ReadonlyMap<string, LogStartPoint>;
   #state: "open" | "closing" | "closed" | "failed" = "open";
 
   private constructor(opened: OpenedDirectory, journal: Journal) {
@@ -66,6 +69,7 @@ export class JournaledLogStore implements LogStore {
     this.startedClean = opened.startedClean;
     this.#opened = opened;
     this.#journal = journal;
+    this.#savedStarts = opened.starts;
     this.#space = new SpaceWatch({ ...ports, freeBytesMin: options.diskFreeBytesMin, onRoom: () => this.#makeRoom(), onFailure });
     this.#maintenance = new Maintenance({ ...ports, ...options, logs: () => this.#logs.values(), onFailure });
   }
@@ -80,6 +84,7 @@ export class JournaledLogStore implements LogStore {
       fileBytes: options.journalFileBytes,
       waitingBytesMax: options.journalWaitingBytesMax,
       diskFreeBytesMin: options.diskFreeBytesMin,
+      tuning: { ...defaultTuning, ...options.tuning },
       generation,
       nextLsn,
       saveCheckpoint: (floorLsn) => holder.store!.#saveCheckpoint(floorLsn),
@@ -137,13 +142,23 @@ export class JournaledLogStore implements LogStore {
   async close(): Promise<void> {
     if (this.#state !== "open") return;
     this.#state = "closing";
+    try {
+      await this.#shutDown();
+    } catch (error) {
+      if (error instanceof DiskError) this.#fail(error);
+      throw error;
+    }
+  }
+
+  async #shutDown(): Promise<void> {
     const { ports, generation, lock } = this.#opened;
     this.#space.close();
     await this.#maintenance.close();
     await Promise.allSettled(this.#changing.values());
     const logs = [...this.#logs.values()];
+    await Promise.all(logs.map((log) => log.quiesce()));
+    await this.#journal.quiesce();
     for (let at = 0; at < logs.length; at += closesAtOnceMax) await Promise.all(logs.slice(at, at + closesAtOnceMax).map((log) => log.close()));
-    await this.#journal.barrier();
     await this.#journal.close();
     const lastLsn = this.#journal.nextLsn - 1;
     for (const { partition } of logs) partition.markedUpTo({ position: partition.segments.position, covers: lastLsn });
@@ -212,19 +227,20 @@ export class JournaledLogStore implements LogStore {
 
   /** One checkpoint after the other. */
   #saveCheckpoint(floorLsn: number): Promise<void> {
-    this.#checkpoint = this.#checkpoint.then(() => this.#writeCheckpoint(floorLsn));
+    // One that met a full disk stands in nobody's way.
+    this.#checkpoint = this.#checkpoint.catch(() => {}).then(() => this.#writeCheckpoint(floorLsn));
     return this.#checkpoint;
   }
 
   async #writeCheckpoint(floorLsn: number): Promise<void> {
     const { ports, generation } = this.#opened;
     const { disk, compression } = ports;
-    const partitions = [...this.#logs].map(([key, { partition }]) => ({ key, partition, mark: partition.synced, start: partition.start }));
+    const partitions = [...this.#logs].map(([key, { partition }]) => ({ key, partition, mark: partition.synced }));
+    const starts = new Map([...this.#logs].flatMap(([key, { id, partition }]) => (partition.start.offset > 0 ? [[key, { id, ...partition.start }]] : [])));
     // Log starts first: it is the other file that makes frames void.
-    if (partitions.some(({ key, start }) => start.offset > 0 && this.#savedStarts.get(key) !== start.lsn)) {
-      const starts = partitions.filter(({ start }) => start.offset > 0).map(({ partition, start }) => ({ id: partition.id, ...start }));
-      await writeLogStarts(disk, starts, compression);
-      this.#savedStarts = new Map(partitions.map(({ key, start }) => [key, start.lsn]));
+    if (starts.size !== this.#savedStarts.size || [...starts].some(([key, { lsn }]) => this.#savedStarts.get(key)?.lsn !== lsn)) {
+      await writeLogStarts(disk, starts.values(), compression);
+      this.#savedStarts = starts;
     }
     const marks = new Map(partitions.map(({ key, partition, mark }) => [key, { id: partition.id, ...mark }]));
     await writeRecoveryPoints(disk, { generation, floorLsn, marks }, compression);

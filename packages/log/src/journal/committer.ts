@@ -20,9 +20,7 @@ import type { JournalMetrics } from "./journal-metrics.ts";
 import { isNewer, type JournalPartition } from "./journal-partition.ts";
 import type { Place, Ring } from "./ring.ts";
 import { RoundBuffer } from "./round-buffer.ts";
-
-/** Marks wait so long for a round to ride on. */
-export const markDelayMsMax = 100;
+import type { JournalTuning } from "./tuning.ts";
 
 export interface CommitterOptions {
   readonly clock: Clock;
@@ -32,6 +30,7 @@ export interface CommitterOptions {
   readonly generation: Generation;
   readonly nextLsn: number;
   readonly waitingBytesMax: number;
+  readonly tuning: JournalTuning;
   /** A round is done, and its partitions were told. */
   readonly onRound: () => void;
   /** No file of the ring can take the round that waits; `resume` once one can. */
@@ -116,13 +115,13 @@ export class Committer {
       buffer.starts.push({ partition, offset: control.start, lsn });
     }
     if (control.kind === "truncate" || control.kind === "reset") partition.endingBegins(lsn);
-    else if (control.kind === "drop") partition.isDropped = true;
+    else if (control.kind === "drop") partition.drop = { lsn, state: "put" };
     buffer.hasControl = true;
     await this.#durable(buffer);
     return lsn;
   }
 
-  /** `partition.synced` has moved: its mark rides on the next round, or is written alone after `markDelayMsMax`. */
+  /** `partition.synced` has moved: its mark rides on the next round, or is written alone after `JournalTuning.markDelayMsMax`. */
   mark(partition: JournalPartition): void {
     if (this.#state === "failed") return;
     this.#pendingMarks.add(partition);
@@ -208,7 +207,7 @@ export class Committer {
   }
 
   #startMarkTimer(): void {
-    this.#markTimer ??= this.#options.clock.setTimer(markDelayMsMax, () => {
+    this.#markTimer ??= this.#options.clock.setTimer(this.#options.tuning.markDelayMsMax, () => {
       this.#markTimer = undefined;
       if (this.#state === "failed") return;
       this.#collecting.marksAreDue = true;
@@ -219,10 +218,11 @@ export class Committer {
   #begin(): void {
     const buffer = this.#collecting;
     if (!buffer.isDue) return;
-    if (isDirectRound(buffer, this.#options.ring.roundBytesMax)) return this.#takeDirect(buffer);
+    const { ring, tuning } = this.#options;
+    if (isDirectRound(buffer, ring.roundBytesMax, tuning.directBytesPerPartitionMin)) return this.#takeDirect(buffer);
     for (const partition of this.#pendingMarks) this.#putMark(buffer, partition);
     this.#pendingMarks.clear();
-    const place = buffer.length === 0 ? undefined : this.#options.ring.place(buffer.length, buffer.firstLsn);
+    const place = buffer.length === 0 ? undefined : ring.place(buffer.length, buffer.firstLsn);
     if (place === undefined && buffer.length > 0) {
       this.#state = "starved";
       this.#options.onStarved();
@@ -235,7 +235,7 @@ export class Committer {
     this.#swap();
     for (const partition of buffer.members) {
       partition.take();
-      place?.file.newest.set(partition, partition.liveLsn);
+      place?.file.newest.set(partition, partition.newestLsn);
     }
     this.#markTimer?.cancel();
     this.#markTimer = undefined;
@@ -335,7 +335,7 @@ export class Committer {
   }
 
   #putMark(buffer: RoundBuffer, partition: JournalPartition): void {
-    if (!partition.isDropped && isNewer(partition.synced, partition.marked)) this.#putMarkFrame(buffer, partition, partition.synced);
+    if (partition.drop === undefined && isNewer(partition.synced, partition.marked)) this.#putMarkFrame(buffer, partition, partition.synced);
   }
 
   #putMarkFrame(buffer: RoundBuffer, partition: JournalPartition, mark: Mark): void {

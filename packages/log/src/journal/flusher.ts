@@ -5,19 +5,12 @@
 import { type Clock, DiskError, type Timer } from "@varve/runtime";
 import type { JournalPartition } from "./journal-partition.ts";
 import type { Ring, RingFile } from "./ring.ts";
-
-/** Segments that are synced at the same time: the thread pool has other work too. */
-export const syncsAtOnceMax = 2;
-/** What was written to a segment is synced after so long, when no other reason came before. */
-export const unsyncedMsMax = 5_000;
-/** And when so many bytes of partitions without frames wait: more than that would have the kernel throttle the writer. */
-export const unsyncedBytesMax = 67_108_864;
-/** Files of the ring that may hold frames before the oldest is freed: what recovery reads and writes at most, but for stalls. */
-export const usedFilesTarget = 2;
+import type { JournalTuning } from "./tuning.ts";
 
 export interface FlusherOptions {
   readonly clock: Clock;
   readonly ring: Ring;
+  readonly tuning: JournalTuning;
   /** Of the first frame that is not in the ring yet. */
   readonly firstWaitingLsn: () => number;
   /** Makes `synced` of all partitions durable, and that all frames below `floorLsn` are void. */
@@ -52,12 +45,12 @@ export class Flusher {
   touched(partition: JournalPartition, bytes: number): void {
     if (!this.#dirty.has(partition)) {
       this.#dirty.set(partition, this.#options.clock.monotonicMs());
-      this.#timer ??= this.#options.clock.setTimer(unsyncedMsMax, () => this.#due());
+      this.#timer ??= this.#options.clock.setTimer(this.#options.tuning.unsyncedMsMax, () => this.#due());
     }
     if (partition.isJournaled) return;
     partition.unframedBytes += bytes;
     this.#unframedBytes += bytes;
-    if (this.#unframedBytes > unsyncedBytesMax) this.check();
+    if (this.#unframedBytes > this.#options.tuning.unsyncedBytesMax) this.check();
   }
 
   /** Rounds wait for a file of the ring. */
@@ -83,17 +76,19 @@ export class Flusher {
 
   /** Syncs one partition now; its mark follows on the next round. */
   async sync(partition: JournalPartition): Promise<void> {
-    // What is durable now is what the sync will cover; of a partition without frames, all that it holds.
+    // What is durable now is what the sync will cover; of a partition without frames, all that it holds. An ending that waits for its
+    // frame, or has it and is being applied, is no hindrance: that frame stands behind the mark.
     const mark = partition.isJournaled ? partition.durable : partition.present();
     const { endings } = partition;
     this.#undirty(partition);
+    if (partition.drop !== undefined && partition.drop.state !== "put") return;
     try {
       await partition.segments.sync();
     } catch (error) {
       this.touched(partition, 0);
       throw error;
     }
-    if (partition.endings !== endings || partition.isEnding || partition.isDropped) return;
+    if (partition.endings !== endings || (partition.isEnding && !partition.isJournaled)) return;
     partition.syncedUpTo(mark);
     if (!partition.isJournaled) {
       partition.durable = mark;
@@ -130,7 +125,7 @@ export class Flusher {
     this.check();
     const oldest = this.#dirty.values().next();
     if (oldest.done === true || this.#state === "stopped") return this.#options.onIdle();
-    const waitMs = Math.max(1, oldest.value + unsyncedMsMax - this.#options.clock.monotonicMs());
+    const waitMs = Math.max(1, oldest.value + this.#options.tuning.unsyncedMsMax - this.#options.clock.monotonicMs());
     this.#timer ??= this.#options.clock.setTimer(waitMs, () => this.#due());
   }
 
@@ -151,19 +146,19 @@ export class Flusher {
   }
 
   #hasPressure(): boolean {
-    return this.#ringIsFull() || this.#unframedBytes > unsyncedBytesMax || this.#agedPartition() !== undefined;
+    return this.#ringIsFull() || this.#unframedBytes > this.#options.tuning.unsyncedBytesMax || this.#agedPartition() !== undefined;
   }
 
   #ringIsFull(): boolean {
     const { ring } = this.#options;
-    return this.#isStarved || ring.usedFiles > usedFilesTarget;
+    return this.#isStarved || ring.usedFiles > this.#options.tuning.usedFilesTarget;
   }
 
   #agedPartition(): JournalPartition | undefined {
     const oldest = this.#dirty.entries().next();
     if (oldest.done === true) return undefined;
     const [partition, sinceMs] = oldest.value;
-    return this.#options.clock.monotonicMs() - sinceMs >= unsyncedMsMax ? partition : undefined;
+    return this.#options.clock.monotonicMs() - sinceMs >= this.#options.tuning.unsyncedMsMax ? partition : undefined;
   }
 
   async #run(): Promise<void> {
@@ -180,13 +175,13 @@ export class Flusher {
     if (this.#ringIsFull() && ring.oldest !== undefined) {
       const chosen: JournalPartition[] = [];
       for (const [partition, lsn] of ring.oldest.newest) {
-        if (isVoid(partition, lsn) || !canCover(partition, lsn)) continue;
+        if (partition.isVoid(lsn) || !partition.canCover(lsn)) continue;
         chosen.push(partition);
-        if (chosen.length === syncsAtOnceMax) break;
+        if (chosen.length === this.#options.tuning.syncsAtOnceMax) break;
       }
       if (chosen.length > 0) return chosen;
     }
-    if (this.#unframedBytes > unsyncedBytesMax) {
+    if (this.#unframedBytes > this.#options.tuning.unsyncedBytesMax) {
       for (const partition of this.#dirty.keys()) if (partition.unframedBytes > 0) return [partition];
     }
     const aged = this.#agedPartition();
@@ -208,15 +203,6 @@ export class Flusher {
 }
 
 function isFreeable(file: RingFile): boolean {
-  for (const [partition, lsn] of file.newest) if (!isVoid(partition, lsn)) return false;
+  for (const [partition, lsn] of file.newest) if (!partition.isVoid(lsn)) return false;
   return true;
-}
-
-function isVoid(partition: JournalPartition, lsn: number): boolean {
-  return partition.isDropped ? partition.isGone : partition.synced.covers >= lsn;
-}
-
-/** Whether a sync now would make the partition's frames up to `lsn` void. */
-function canCover(partition: JournalPartition, lsn: number): boolean {
-  return !partition.isDropped && !partition.isEnding && (partition.isJournaled ? partition.durable.covers : partition.appliedLsn) >= lsn;
 }

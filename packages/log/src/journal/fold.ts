@@ -131,12 +131,11 @@ export class Fold {
     else if (frame.kind === "drop") {
       this.#dropped.add(frame.key);
       this.#missing.delete(frame.key);
-    } else if (frame.kind === "create") this.#dropped.delete(frame.key);
-    // A partition writes frames only once its folder is durable.
-    else this.#missing.add(frame.key);
+      // A partition writes frames only once its folder is durable; a `create` comes before it.
+    } else if (frame.kind !== "create") this.#missing.add(frame.key);
   }
 
-  /** Partitions that are not known, and that frames say are dropped: what is left of their folders goes. */
+  /** Partitions that have no complete folder, and that frames say are dropped: what is left of their folders goes, a making that was cut short too. */
   get dropped(): ReadonlySet<string> {
     return this.#dropped;
   }

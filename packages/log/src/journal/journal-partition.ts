@@ -49,9 +49,8 @@ export class JournalPartition {
   /** How often the log was truncated or reset. */
   endings = 0;
   isEnding = false;
-  isDropped = false;
-  /** Its folder is gone for good. */
-  isGone = false;
+  /** lsn of its `drop` frame, and how far that has come: put, durable, its folder gone for good. */
+  drop: { readonly lsn: number; readonly state: "put" | "durable" | "gone" } | undefined;
 
   /** @param mark the log's end, which is durable, synced and marked. */
   constructor(id: PartitionId, segments: JournaledSegments, isJournaled: boolean, mark: Mark, start: { readonly offset: Offset; readonly lsn: number }) {
@@ -69,6 +68,22 @@ export class JournalPartition {
 
   get durableEnd(): Offset {
     return this.durable.position.offset;
+  }
+
+  /** Whether its frames up to `lsn` mean nothing to recovery, once a checkpoint holds `synced`. */
+  isVoid(lsn: number): boolean {
+    if (this.drop !== undefined && lsn >= this.drop.lsn) return this.drop.state === "gone";
+    return this.synced.covers >= lsn || (this.drop !== undefined && this.drop.state !== "put");
+  }
+
+  /** Whether a sync now would make its frames up to `lsn` void. */
+  canCover(lsn: number): boolean {
+    return (this.isJournaled ? this.durable.covers : this.appliedLsn) >= lsn;
+  }
+
+  /** Its newest frame that a file of the ring must be kept for. */
+  get newestLsn(): number {
+    return this.drop?.lsn ?? this.liveLsn;
   }
 
   /** The log as its segments show it now. */
@@ -116,6 +131,7 @@ export class JournalPartition {
 
   /** Its round is synced. */
   complete(): void {
+    if (this.drop?.state === "put" && this.buffer === undefined) this.drop = { lsn: this.drop.lsn, state: "durable" };
     if (this.taken === undefined) return;
     invariant(this.taken.position.offset >= this.durableEnd, `durable end falls from ${this.durableEnd} to ${this.taken.position.offset}`);
     this.durable = this.taken;

@@ -9,6 +9,7 @@ import { type Generation, partitionBytes } from "./frame.ts";
 import { journalMetrics } from "./journal-metrics.ts";
 import type { JournalPartition } from "./journal-partition.ts";
 import { Ring } from "./ring.ts";
+import type { JournalTuning } from "./tuning.ts";
 
 export interface JournalPorts {
   readonly clock: Clock;
@@ -23,6 +24,7 @@ export interface JournalOptions {
   readonly fileBytes: number;
   readonly waitingBytesMax: number;
   readonly diskFreeBytesMin: number;
+  readonly tuning: JournalTuning;
   readonly generation: Generation;
   /** No frame of this generation was written yet. */
   readonly nextLsn: number;
@@ -44,7 +46,7 @@ export class Journal {
 
   private constructor(ports: JournalPorts, options: JournalOptions, ring: Ring) {
     const { clock, compression } = ports;
-    const { generation, nextLsn, waitingBytesMax, onFailure } = options;
+    const { generation, nextLsn, waitingBytesMax, tuning, onFailure } = options;
     this.#ring = ring;
     this.#onFailure = onFailure;
     this.#committer = new Committer({
@@ -55,6 +57,7 @@ export class Journal {
       generation,
       nextLsn,
       waitingBytesMax,
+      tuning,
       onRound: () => this.#flusher.check(),
       onStarved: () => this.#flusher.starved(),
       onFailure,
@@ -62,6 +65,7 @@ export class Journal {
     this.#flusher = new Flusher({
       clock,
       ring,
+      tuning,
       firstWaitingLsn: () => this.#committer.firstWaitingLsn,
       saveCheckpoint: options.saveCheckpoint,
       onSynced: (partition) => this.#committer.mark(partition),
@@ -74,7 +78,7 @@ export class Journal {
 
   /** Every frame that stands in the ring is void. */
   static async open(ports: JournalPorts, options: JournalOptions): Promise<Journal> {
-    return new Journal(ports, options, await Ring.open(ports.disk, ports.logger, options));
+    return new Journal(ports, options, await Ring.open(ports.disk, ports.logger, { ...options, ...options.tuning }));
   }
 
   /** Makes the ring's missing files in the background. */
@@ -133,13 +137,8 @@ export class Journal {
 
   /** The partition's folder is gone for good. */
   gone(partition: JournalPartition): void {
-    partition.isGone = true;
+    partition.drop = { lsn: partition.newestLsn, state: "gone" };
     this.#flusher.forget(partition);
-  }
-
-  /** Resolves when every frame that was put is durable. @throws {ClusterError} KAFKA_STORAGE_ERROR when the disk fails before. */
-  barrier(): Promise<void> {
-    return this.#committer.barrier();
   }
 
   /** The disk failed: whoever waits is refused, and nothing is written any more. */
@@ -149,11 +148,15 @@ export class Journal {
     void this.#flusher.stop();
   }
 
-  /** Everything is durable and nobody puts anything any more. */
-  async close(): Promise<void> {
+  /** Ends all work in the background: from here on nobody syncs a segment but its log. Nobody puts anything any more. */
+  async quiesce(): Promise<void> {
+    await this.#committer.barrier();
     this.#isClosing = true;
     await this.#flusher.stop();
     await this.#growth;
+  }
+
+  async close(): Promise<void> {
     this.#committer.close();
     await this.#ring.close();
   }

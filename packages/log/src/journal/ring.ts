@@ -7,8 +7,6 @@ import { alignRound } from "./frame.ts";
 import type { JournalPartition } from "./journal-partition.ts";
 
 export const journalFolder = "journal";
-/** The first file is made before the first append can be answered, so it is small. */
-export const firstFileBytesMax = 1_048_576;
 
 /** One file of the ring. */
 export interface RingFile {
@@ -32,6 +30,7 @@ export interface Place {
 export interface RingOptions {
   readonly files: number;
   readonly fileBytes: number;
+  readonly firstFileBytesMax: number;
   /** Growing leaves so much of the disk free. */
   readonly diskFreeBytesMin: number;
 }
@@ -57,14 +56,17 @@ export class Ring {
   /** Opens the files that are there, whose frames are all void; makes the first one when there is none. */
   static async open(disk: Disk, logger: Logger, options: RingOptions): Promise<Ring> {
     const files: RingFile[] = [];
+    const firstBytes = Math.min(options.fileBytes, options.firstFileBytesMax);
     for (const name of await listRing(disk)) {
       const file = await disk.open(`${journalFolder}/${name}`, "write");
       const wholeBytes = Math.floor(file.size / alignRound(1)) * alignRound(1);
       // A file whose making was cut short is filled up by `grow`.
-      if (wholeBytes >= Math.min(options.fileBytes, firstFileBytesMax)) files.push(ringFile(name, file, wholeBytes));
+      if (wholeBytes >= firstBytes) files.push(ringFile(name, file, wholeBytes));
       else await file.close();
     }
-    if (files.length === 0) files.push(await makeFile(disk, ringName(0), Math.min(options.fileBytes, firstFileBytesMax)));
+    // A file that an earlier life made may have its name in the page cache only.
+    await disk.syncFolder(journalFolder);
+    if (files.length === 0) files.push(await makeFile(disk, ringName(0), firstBytes));
     return new Ring(disk, logger, options, files);
   }
 

@@ -1,0 +1,196 @@
+// Runs a history through the deaths of a plan: life after life over one disk, each of which first holds what it finds against the promises.
+
+import { setImmediate } from "node:timers";
+import { DiskError, sleep } from "@varve/runtime";
+import { type Death, type DiskOnly, diskOnly, type MachinePorts, type Moment, Random } from "@varve/sim";
+import type { JournalTuning } from "../../src/journal/tuning.ts";
+import type { LogStore, LogStoreOptions } from "../../src/log.ts";
+import { openLogStore } from "../../src/open-store.ts";
+import { scriptCompression } from "./batches.ts";
+import { Driver, DriverState, idOf } from "./driver.ts";
+import { Violation } from "./model.ts";
+import { drawHistory, printHistory, type Step } from "./steps.ts";
+
+/** What ends a life: a death at an effect, counted from the first of that life, or none. */
+export interface PlannedDeath {
+  readonly effect: number;
+  readonly moment: Moment;
+  readonly death: Death;
+  /** The power goes too, with nothing in between; what becomes of unsynced changes then. */
+  readonly thenPower?: "drop" | "keep" | "draw";
+}
+
+export interface Crashing {
+  readonly seed: number;
+  readonly steps: readonly Step[];
+  readonly partitions: number;
+  readonly segmentBytes?: number;
+  readonly store?: Partial<LogStoreOptions>;
+  readonly tuning?: Partial<JournalTuning>;
+  /** One for each life, until they are used up. */
+  readonly deaths: readonly (PlannedDeath | undefined)[];
+}
+
+/** What a run was. */
+export interface Crashed {
+  /** Effects of each life, the last ones without a death. */
+  readonly effects: readonly number[];
+  readonly lives: number;
+  /** Of everything that happened. */
+  readonly traceHash: string;
+  readonly counts: ReadonlyMap<string, number>;
+  /** What each log held at the end. */
+  readonly ends: string;
+}
+
+const livesMax = 60;
+/** Of one life: it hangs when it takes more. */
+const eventsMax = 30_000;
+const signal = new AbortController().signal;
+export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+const storeDefaults = {
+  clusterId: "history",
+  nodeId: 1,
+  journalFiles: 4,
+  journalFileBytes: 16_384,
+  journalWaitingBytesMax: 8_192,
+  tailBytesMax: 16_384,
+  openFilesMax: 4,
+  diskFreeBytesMin: 4_096,
+  retentionCheckMs: 86_400_000,
+  producerExpiryMs: 86_400_000,
+  scrubBytesPerSecond: 0,
+} as const;
+
+const tuningDefaults = { firstFileBytesMax: 8_192, directBytesPerPartitionMin: 2_500, unsyncedMsMax: 30, unsyncedBytesMax: 4_000, usedFilesTarget: 2, markDelayMsMax: 10 };
+
+/** @throws {Violation} when a promise is broken; whatever else the log throws where nobody may. */
+export async function crash(plan: Crashing): Promise<Crashed> {
+  const machine = diskOnly({ seed: plan.seed, turn, eventsMax });
+  const state = new DriverState(plan.partitions, plan.segmentBytes ?? 2_000);
+  const effects: number[] = [];
+  let isDone = false;
+  if (process.env.TRACE) { (globalThis as any).machine = machine; machine.disk.onEffect = (n, kind, path) => { if (process.env.TRACE === "all") console.log(n, kind, path, machine.machine.life?.number); }; }
+  for (let life = 0; !isDone; life++) {
+    if (life === livesMax) throw new Violation(`not through after ${livesMax} lives`);
+    const before = machine.disk.effects;
+    const planned = plan.deaths[life];
+    // Past the last death nothing dies; the order of an earlier life must not strike a later one.
+    if (planned !== undefined) machine.disk.dieAt(before + planned.effect, planned.moment, planned.death);
+    else machine.disk.dieAt(-1, "before", "process");
+    const outcome = await machine.run((ports) => live(plan, machine, state, ports));
+    effects.push(machine.disk.effects - before);
+    if (outcome.kind === "died" && planned?.thenPower !== undefined) machine.machine.kill("power", planned.thenPower);
+    if (outcome.kind === "finished") {
+      isDone = outcome.value === "done";
+      // A life that its own disk ended: the process goes, and sometimes the power with it.
+      if (outcome.value === "failed") machine.machine.kill(state.marks % 2 === 0 ? "process" : "power");
+    }
+  }
+  return { effects, lives: effects.length, traceHash: machine.trace.hash, counts: machine.trace.counts, ends: state.models.map(({ name, start, end, exists }) => `${name} ${exists} ${start} ${end}`).join("; ") };
+}
+
+async function live(plan: Crashing, machine: DiskOnly, state: DriverState, ports: MachinePorts): Promise<"done" | "restart" | "failed"> {
+  state.hasFailed = false;
+  machine.disk.capacityBytes = 1e12;
+  let fail = () => {};
+  const failed = new Promise<"failed">((resolve) => {
+    fail = () => resolve("failed");
+  });
+  const options: LogStoreOptions = {
+    ...storeDefaults,
+    ...plan.store,
+    tuning: { ...tuningDefaults, ...plan.tuning },
+    configOf: ({ partition }) => state.configs[partition]!,
+    onDiskFailure: () => {
+      state.hasFailed = true;
+      fail();
+    },
+  };
+  const store = await unlessDiskFails(openLogStore({ ...ports, compression: scriptCompression }, options, signal));
+  if (store === undefined) return "failed";
+  await verify(state, store);
+  if (process.env.TRACE) (globalThis as any).store = store;
+  return Promise.race([failed, goOn(plan, machine, state, ports, store).catch(failedDisk)]);
+}
+
+function failedDisk(error: unknown): "failed" {
+  if (error instanceof DiskError && error.kind === "io") return "failed";
+  throw error;
+}
+
+/** A sync that fails while the store is being opened is one more way to end a life. */
+async function unlessDiskFails(opening: Promise<LogStore>): Promise<LogStore | undefined> {
+  try {
+    return await opening;
+  } catch (error) {
+    if (error instanceof DiskError && error.kind === "io") return undefined;
+    throw error;
+  }
+}
+
+async function verify(state: DriverState, store: LogStore): Promise<void> {
+  for (const [number, model] of state.models.entries()) await model.found(store.get(idOf(number)));
+}
+
+async function goOn(plan: Crashing, machine: DiskOnly, state: DriverState, ports: MachinePorts, store: LogStore): Promise<"done" | "restart" | "failed"> {
+  const driver = new Driver(state, machine, ports, store);
+  const how = await driver.run(plan.steps);
+  await driver.settle();
+  if (state.hasFailed) return "failed";
+  await store.close();
+  // What a clean shutdown leaves is there again, and nothing but that.
+  const again = await openLogStore({ ...ports, compression: scriptCompression }, { ...storeDefaults, ...plan.store, tuning: { ...tuningDefaults, ...plan.tuning }, configOf: ({ partition }) => state.configs[partition]!, onDiskFailure: () => {} }, signal);
+  if (!again.startedClean) throw new Violation("a clean shutdown was not taken for one");
+  for (const [number, model] of state.models.entries()) {
+    const log = again.get(idOf(number));
+    if ((log !== undefined) !== model.exists) throw new Violation(`${model.name}: ${model.exists ? "gone" : "back"} after a clean restart`);
+    if (log !== undefined) await model.same(log);
+  }
+  await sleep(ports.clock, 0);
+  return how;
+}
+
+/** A history and deaths, all of it from a seed. */
+export function drawCrashing(seed: number): Crashing {
+  const random = new Random(seed, "history");
+  const partitions = random.integer(1, 3);
+  const steps = drawHistory(random, random.integer(8, 60), partitions);
+  const deaths: (PlannedDeath | undefined)[] = [];
+  for (let life = random.integer(1, 5); life > 0; life--) {
+    deaths.push({
+      // The first few effects of a life are its recovery.
+      effect: random.chance(0.4) ? random.integer(1, 40) : random.integer(1, 500),
+      moment: random.pick(["before", "torn", "after"] as const),
+      death: random.pick(["process", "power"] as const),
+      ...(random.chance(0.4) ? { thenPower: random.pick(["drop", "keep", "draw"] as const) } : {}),
+    });
+  }
+  return {
+    seed,
+    steps,
+    partitions,
+    segmentBytes: random.pick([1_000, 2_000, 8_000]),
+    store: { journalFiles: random.integer(2, 5), journalFileBytes: random.pick([8_192, 16_384, 32_768]), openFilesMax: random.pick([1, 4, 64]), tailBytesMax: random.pick([0, 4_096, 1_000_000]) },
+    tuning: {
+      firstFileBytesMax: random.pick([4_096, 8_192, 32_768]),
+      directBytesPerPartitionMin: random.pick([300, 1_200, 5_000, 1_000_000]),
+      unsyncedMsMax: random.pick([3, 30, 5_000]),
+      unsyncedBytesMax: random.pick([500, 4_000, 1_000_000]),
+      usedFilesTarget: random.pick([1, 2, 4]),
+      markDelayMsMax: random.pick([2, 10, 100]),
+    },
+    deaths,
+  };
+}
+
+/** Runs one; an error says what to run again. */
+export async function crashSeed(plan: Crashing): Promise<Crashed> {
+  try {
+    return await crash(plan);
+  } catch (error) {
+    const { steps, ...rest } = plan;
+    throw new Error(`seed ${plan.seed}: ${error instanceof Error ? error.message : String(error)}\n${JSON.stringify(rest)}\n${printHistory(steps)}`, { cause: error });
+  }
+}

@@ -1,0 +1,329 @@
+// Runs steps against a store and the model beside it, and holds them against each other at every step.
+
+import { defaults, type Offset, type PartitionId, type TopicConfig, topicConfigTable, toTopicId } from "@varve/model";
+import { sleep } from "@varve/runtime";
+import type { DiskOnly, MachinePorts } from "@varve/sim";
+import { JournaledLog } from "../../src/journaled-log.ts";
+import type { LogStore, PartitionLog } from "../../src/log.ts";
+import { clientBatch, stampedBatch } from "./batches.ts";
+import { type ModelProducer, PartitionModel, type Pending, Violation } from "./model.ts";
+import type { Step } from "./steps.ts";
+
+/** How often an append asks for room before it counts as hung. */
+const roomAsksMax = 200;
+/** How long `settle` waits for everything to be durable, in virtual time. */
+const settleMsMax = 60_000;
+const bytesPerStepMax = 20_000;
+
+/** What outlives the process: the model, and where the history stands. */
+export class DriverState {
+  readonly models: readonly PartitionModel[];
+  readonly configs: TopicConfig[];
+  readonly segmentBytes: number;
+  cursor = 0;
+  marks = 0;
+  producers = 0;
+  capacityBytes: number | undefined;
+  /** The store said that its disk failed. */
+  hasFailed = false;
+
+  constructor(partitions: number, segmentBytes: number) {
+    this.models = Array.from({ length: partitions }, (_, number) => new PartitionModel(`p${number}`));
+    this.segmentBytes = segmentBytes;
+    this.configs = this.models.map(() => this.config("fsync"));
+  }
+
+  config(durability: "fsync" | "replicated"): TopicConfig {
+    return { ...defaults(topicConfigTable), durability, "segment.bytes": this.segmentBytes, "index.interval.bytes": 256, "retention.bytes": 2 * this.segmentBytes };
+  }
+}
+
+/** Topic ids differ only in a digit, so that a mix-up of partitions would not be hidden by luck. */
+export function idOf(partition: number): PartitionId {
+  return { topicId: toTopicId("AAAAAAAAAAAAAAAAAAAAAA"), partition };
+}
+
+export class Driver {
+  readonly #state: DriverState;
+  readonly #machine: DiskOnly;
+  readonly #ports: MachinePorts;
+  readonly store: LogStore;
+  readonly #running = new Set<Promise<void>>();
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(state: DriverState, machine: DiskOnly, ports: MachinePorts, store: LogStore) {
+    this.#state = state;
+    this.#machine = machine;
+    this.#ports = ports;
+    this.store = store;
+    for (const [number, model] of state.models.entries()) this.#listen(model, store.get(idOf(number)));
+  }
+
+  /** Runs on from where the history stands; resolves at its end, or where it says that the process ends. */
+  async run(steps: readonly Step[]): Promise<"done" | "restart"> {
+    while (this.#state.cursor < steps.length) {
+      const step = steps[this.#state.cursor++]!;
+      if (step.kind === "restart") return "restart";
+      await this.#step(step);
+      this.#check();
+    }
+    return "done";
+  }
+
+  /** Waits until nothing is under way and everything is durable that can be. */
+  async settle(): Promise<void> {
+    this.#makeRoom();
+    while (this.#running.size > 0 && !this.#state.hasFailed) await this.#orFail(Promise.all(this.#running));
+    for (let waitedMs = 0; !this.#isDurable(); waitedMs += 5) {
+      if (waitedMs > settleMsMax) throw new Violation("appends do not become durable");
+      await sleep(this.#ports.clock, 5);
+    }
+    this.#check();
+  }
+
+  #isDurable(): boolean {
+    return this.#state.hasFailed || this.#logs().every(([, log]) => log.durableEnd === log.logEnd || (log as JournaledLog).partition.isJournaled === false);
+  }
+
+  #logs(): (readonly [PartitionModel, PartitionLog])[] {
+    return this.#state.models.flatMap((model, number) => {
+      const log = this.store.get(idOf(number));
+      return log === undefined ? [] : [[model, log] as const];
+    });
+  }
+
+  #listen(model: PartitionModel, log: PartitionLog | undefined): void {
+    log?.onDurable(() => {
+      // While a reset is under way, both sides of it may be reported.
+      if (this.#machine.machine.alive && log.offline === undefined && model.pending?.kind !== "reset") model.reported(log.durableEnd);
+    });
+  }
+
+  /** J1, and that the ends are where the model has them. */
+  #check(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
+    for (const [model, log] of this.#logs()) {
+      if (model.pending !== undefined || log.offline !== undefined) continue;
+      const { marked, synced, durable, isJournaled, isEnding } = (log as JournaledLog).partition;
+      if (log.logEnd !== model.end) throw new Violation(`${model.name}: ends at ${log.logEnd}, the model at ${model.end}`);
+      if (isEnding) continue;
+      const ends = [marked, synced, durable].map(({ position }) => position.offset);
+      if (!(durable.covers >= synced.covers && synced.covers >= marked.covers)) throw new Violation(`${model.name}: J1 fails: covers ${marked.covers} ${synced.covers} ${durable.covers}`);
+      if (durable.covers === marked.covers && !(ends[0]! <= ends[1]! && ends[1]! <= ends[2]! && ends[2]! <= log.logEnd)) throw new Violation(`${model.name}: J1 fails: ${ends} ${log.logEnd} ${isJournaled}`);
+    }
+  }
+
+  async #step(step: Step): Promise<void> {
+    switch (step.kind) {
+      case "wait":
+        return sleep(this.#ports.clock, step.ms);
+      case "settle":
+        return this.settle();
+      case "stall":
+        return this.#machine.disk.stall(step.ms);
+      case "full":
+        this.#machine.disk.capacityBytes = this.#machine.disk.usedBytes + step.freeBytes;
+        return;
+      case "room":
+        return this.#makeRoom();
+      case "sync-fails":
+        return this.#machine.disk.failNextSync(step.path);
+      case "create":
+        return this.#create(step.partition, step.durability);
+      case "restart":
+        return;
+      default:
+        return this.#onLog(step);
+    }
+  }
+
+  #makeRoom(): void {
+    this.#machine.disk.capacityBytes = this.#state.capacityBytes ?? 1e12;
+  }
+
+  #create(number: number, durability: "fsync" | "replicated"): void {
+    const model = this.#state.models[number]!;
+    if (model.exists || model.pending !== undefined) return;
+    const config = this.#state.config(durability);
+    this.#state.configs[number] = config;
+    this.#change(model, { kind: "create" }, async () => {
+      const log = await this.store.create(idOf(number), `topic-${number}`, config);
+      return () => {
+        model.created();
+        this.#listen(model, log);
+      };
+    });
+  }
+
+  async #onLog(step: Exclude<Step, { kind: "wait" | "settle" | "stall" | "full" | "room" | "sync-fails" | "create" | "restart" }>): Promise<void> {
+    const model = this.#state.models[step.partition]!;
+    const log = this.store.get(idOf(step.partition));
+    if (log === undefined || !model.exists || model.pending !== undefined) return;
+    switch (step.kind) {
+      case "append":
+        return this.#append(model, log, step);
+      case "retry":
+        return this.#retry(model, log, step.back);
+      case "follow":
+        return this.#follow(model, log, step);
+      case "epoch":
+        model.epoch++;
+        return;
+      case "truncate": {
+        const end = Math.max(model.start, model.end - step.back);
+        return this.#change(model, { kind: "truncate", end }, async () => {
+          await log.truncateTo(end as Offset, model.epoch);
+          return () => model.truncated(end);
+        });
+      }
+      case "reset": {
+        const start = Math.max(0, model.end + step.ahead);
+        return this.#change(model, { kind: "reset", start }, async () => {
+          await log.resetTo(start as Offset);
+          return () => model.reset(start);
+        });
+      }
+      case "raise": {
+        const start = model.start + Math.floor((model.end - model.start) / step.part);
+        return this.#change(model, { kind: "raise", start }, async () => {
+          await log.raiseLogStart(start as Offset);
+          return () => model.raised(start);
+        });
+      }
+      case "retain":
+        model.highWatermark = model.durable;
+        log.noteHighWatermark(model.durable as Offset);
+        return this.#change(model, { kind: "retain" }, async () => {
+          await (log as JournaledLog).retain(this.#ports.clock.wallMs());
+          return () => {
+            if (log.logStart > Math.max(model.start, model.highWatermark)) throw new Violation(`${model.name}: retention went above the high watermark: ${log.logStart}`);
+            model.raised(log.logStart);
+          };
+        });
+      case "durability": {
+        const config = this.#state.config(step.to);
+        this.#state.configs[step.partition] = config;
+        return this.#change(model, { kind: "configure" }, async () => {
+          await log.configure(config);
+          return () => {};
+        });
+      }
+      case "drop":
+        return this.#change(model, { kind: "drop" }, async () => {
+          await this.store.drop(log.id);
+          return () => model.dropped();
+        });
+    }
+  }
+
+  async #append(model: PartitionModel, log: PartitionLog, { records, valueBytes, idempotent }: Extract<Step, { kind: "append" }>): Promise<void> {
+    const producer = idempotent ? this.#producerOf(model) : undefined;
+    const shape = { records, valueBytes: Math.min(valueBytes, bytesPerStepMax), timestampMs: this.#ports.clock.wallMs(), mark: ++this.#state.marks };
+    const client = clientBatch(producer === undefined ? shape : { ...shape, producer: { id: producer.id, epoch: 0, baseSequence: producer.nextSequence } });
+    if (!(await this.#room(model, log, client.length))) return;
+    const batch = client.slice();
+    const result = log.appendAsLeader(batch, model.epoch, shape.timestampMs);
+    if (result.kind === "refused") return this.#refused(log, result.failure.message);
+    if (result.kind === "duplicate") throw new Violation(`${model.name}: a new batch is taken for a duplicate of ${result.baseOffset}`);
+    if (result.baseOffset !== model.end || result.lastOffset !== model.end + records - 1) throw new Violation(`${model.name}: appended at ${result.baseOffset}, not ${model.end}`);
+    if (producer !== undefined) model.sent(producer.id, producer.nextSequence, records, client, model.end);
+    model.appended(batch);
+  }
+
+  #retry(model: PartitionModel, log: PartitionLog, back: number): void {
+    const { sent } = [...model.producers.values()].at(-1) ?? { sent: [] };
+    const again = sent.at(-1 - back);
+    if (again === undefined || log.room(again.client.length) !== true) return;
+    const result = log.appendAsLeader(again.client.slice(), model.epoch, this.#ports.clock.wallMs());
+    if (result.kind === "refused" && this.#mayRefuse(log)) return;
+    if (result.kind !== "duplicate" || result.baseOffset !== again.base || result.lastOffset !== again.next - 1) {
+      throw new Violation(`${model.name}: a batch of [${again.base}, ${again.next}) that came again is answered ${JSON.stringify(result)}`);
+    }
+  }
+
+  async #follow(model: PartitionModel, log: PartitionLog, { batches, valueBytes }: Extract<Step, { kind: "follow" }>): Promise<void> {
+    const parts: Uint8Array[] = [];
+    let base = model.end;
+    for (let number = 0; number < batches; number++) {
+      const shape = { records: 2, valueBytes, timestampMs: this.#ports.clock.wallMs(), mark: ++this.#state.marks };
+      parts.push(stampedBatch(shape, base, model.epoch));
+      base += 2;
+    }
+    const bytes = Uint8Array.from(parts.flatMap((part) => [...part]));
+    if (!(await this.#room(model, log, bytes.length))) return;
+    try {
+      log.appendAsFollower(bytes.slice());
+    } catch (error) {
+      return this.#refused(log, String(error));
+    }
+    model.appended(bytes);
+  }
+
+  /** Waits for room. @returns false when the log has gone meanwhile. */
+  async #room(model: PartitionModel, log: PartitionLog, bytes: number): Promise<boolean> {
+    for (let asked = 0; asked < roomAsksMax; asked++) {
+      const room = log.room(bytes);
+      if (room === true) return true;
+      // A full disk may keep a roll from ending, and a failed one keeps everything.
+      if (this.#machine.disk.capacityBytes < 1e12) this.#makeRoom();
+      if (this.#state.hasFailed) return false;
+      await this.#orFail(room);
+      if (model.pending !== undefined || !model.exists) return false;
+    }
+    throw new Violation(`${model.name}: no room after ${roomAsksMax} waits`);
+  }
+
+  #producerOf(model: PartitionModel): ModelProducer {
+    const known = [...model.producers.values()].at(-1);
+    if (known !== undefined && this.#state.marks % 4 !== 0) return known;
+    return { id: ++this.#state.producers, nextSequence: 0, sent: [] };
+  }
+
+  #refused(log: PartitionLog, message: string): void {
+    if (!this.#mayRefuse(log)) throw new Violation(`an append is refused for no reason: ${message}`);
+  }
+
+  /** The disk is or was full, or has failed. */
+  #mayRefuse(log: PartitionLog): boolean {
+    return this.#state.hasFailed || log.offline !== undefined || this.store.writeRefusal !== undefined || this.#machine.disk.capacityBytes < 1e12 || !this.#machine.machine.alive;
+  }
+
+  /** Begins a change that ends when it ends; the model follows when it was answered. */
+  #change(model: PartitionModel, pending: Pending, change: () => Promise<() => void>): void {
+    model.pending = pending;
+    const running = change().then(
+      (answered) => {
+        if (!this.#machine.machine.alive) return;
+        model.pending = undefined;
+        answered();
+      },
+      (error: unknown) => {
+        if (!this.#machine.machine.alive) return;
+        // A change that failed may have been made or not, as far as anyone can tell; the history ends this life to find out.
+        if (this.#state.hasFailed || this.#machine.disk.capacityBytes < 1e12 || this.store.writeRefusal !== undefined) this.#state.hasFailed = true;
+        else this.#failure ??= { error };
+      },
+    );
+    const settled = running.catch((error: unknown) => {
+      this.#failure ??= { error };
+    });
+    this.#running.add(settled);
+    settled.then(() => this.#running.delete(settled));
+  }
+
+  /** Waits, unless something fails meanwhile. */
+  async #orFail(wait: Promise<unknown>): Promise<void> {
+    let isOver = false;
+    wait.then(
+      () => (isOver = true),
+      () => (isOver = true),
+    );
+    while (!isOver) {
+      if (this.#state.hasFailed) return;
+      this.#check();
+      await sleep(this.#ports.clock, 1);
+    }
+    await wait;
+  }
+}
+
