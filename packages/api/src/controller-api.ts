@@ -1,6 +1,6 @@
 // What brokers ask of the controller. In one process it is called directly; from the cluster issue on through a transport.
 
-import type { NodeId } from "@varve/model";
+import type { NodeId, TopicId } from "@varve/model";
 import type { ConfigChange, DeletedTopic, NewTopic, Outcome, TopicReference, TopicSummary } from "./admin.ts";
 
 export interface BrokerRegistration {
@@ -23,5 +23,7 @@ export interface ControllerApi {
   deleteTopics(topics: readonly TopicReference[], signal: AbortSignal): Promise<readonly Outcome<DeletedTopic>[]>;
   createPartitions(topicName: string, partitionCount: number, validateOnly: boolean, signal: AbortSignal): Promise<void>;
   alterConfigs(change: ConfigChange, signal: AbortSignal): Promise<void>;
+  /** The broker has deleted, durably, its logs of topics that were removed. */
+  confirmRemoval(brokerId: NodeId, topicIds: readonly TopicId[], signal: AbortSignal): Promise<void>;
   allocateProducerIds(signal: AbortSignal): Promise<ProducerIdBlock>;
 }

@@ -11,7 +11,7 @@ import type {
   TopicReference,
 } from "@varve/api";
 import type { LogStore } from "@varve/log";
-import type { NodeId } from "@varve/model";
+import { ClusterError, failureOf, type NodeId, type TopicId } from "@varve/model";
 import type { Ports } from "@varve/runtime";
 import { AnswerDeadlines } from "./answer-deadlines.ts";
 import { applyTopics } from "./appliers/topics.ts";
@@ -82,14 +82,24 @@ export function createBroker(
     },
     async start(address, signal) {
       await controller.registerBroker({ brokerId: options.nodeId, incarnation: options.incarnation, address }, signal);
-      await controller.subscribe((_image, delta) => applyTopics({ nodeId: options.nodeId, logs, partitions, logger }, delta));
+      const { nodeId } = options;
+      const removed = (topicIds: readonly TopicId[]) => confirmRemoval(context, topicIds, life.signal);
+      await controller.subscribe((_image, delta) => applyTopics({ nodeId, logs, partitions, logger, removed }, delta));
     },
     close() {
-      life.abort();
+      life.abort(new ClusterError("BROKER_NOT_AVAILABLE", "the broker shuts down"));
       for (const partition of partitions.all()) partition.close({ code: "NOT_LEADER_OR_FOLLOWER", message: "the broker shuts down" });
       deadlines.close();
     },
   };
+}
+
+/** Tells the controller, which may forget the topics. When that fails, the next start of the broker tells it again. */
+function confirmRemoval({ controller, logger, nodeId }: BrokerContext, topicIds: readonly TopicId[], signal: AbortSignal): void {
+  controller.confirmRemoval(nodeId, topicIds, signal).catch((error: unknown) => {
+    const { code, message } = failureOf(error);
+    logger.info("the controller was not told that removed topics are gone", { code, reason: message });
+  });
 }
 
 function clusterApi(context: BrokerContext): ClusterApi {

@@ -8,6 +8,7 @@ import type { Ports } from "@varve/runtime";
 import { AppliedImage, type Applier } from "./applied-image.ts";
 import { allocateProducerIds } from "./decide/allocate-producer-ids.ts";
 import { alterConfigs } from "./decide/alter-configs.ts";
+import { confirmRemoval } from "./decide/confirm-removal.ts";
 import { createPartitions } from "./decide/create-partitions.ts";
 import { createTopics, type TopicDefaults } from "./decide/create-topics.ts";
 import { deleteTopics } from "./decide/delete-topics.ts";
@@ -137,6 +138,7 @@ export async function startController(
       loop.submit((image) => createPartitions(image, { topicName, partitionCount, validateOnly }), signal),
     alterConfigs: (change, signal) => loop.submit((image) => alterConfigs(image, change), signal),
     registerBroker: (registration, signal) => loop.submit((image) => registerBroker(image, registration), signal),
+    confirmRemoval: (brokerId, topicIds, signal) => loop.submit((image) => confirmRemoval(image, brokerId, topicIds), signal),
     allocateProducerIds: (signal) => loop.submit(allocateProducerIds, signal),
     close: () => (closing ??= close()),
   };

@@ -6,6 +6,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { allocateProducerIds } from "../src/decide/allocate-producer-ids.ts";
 import { alterConfigs } from "../src/decide/alter-configs.ts";
+import { confirmRemoval } from "../src/decide/confirm-removal.ts";
 import { createPartitions } from "../src/decide/create-partitions.ts";
 import { deleteTopics } from "../src/decide/delete-topics.ts";
 import { initCluster } from "../src/decide/init-cluster.ts";
@@ -219,4 +220,14 @@ test("replicas of a partition are different brokers, and leaders and replicas ar
       },
     ),
   );
+});
+
+test("a broker that has dropped its logs of removed topics is taken off their holders, once", () => {
+  const removed = replayAll(cluster, deleteTopics(cluster, [{ name: "orders" }, { name: "payments" }]).records);
+  const [holder, ...others] = removed.removedTopics.get(orders)!;
+  const { records } = confirmRemoval(removed, holder!, [orders, orders, topicIdOf(77)]);
+  expect(records).toEqual([{ kind: "removed-topic", topicId: orders, holders: others }]);
+  const after = replayAll(removed, records);
+  expect(confirmRemoval(after, holder!, [orders]).records).toEqual([]);
+  expect(after.removedTopics.get(payments)).toEqual(removed.removedTopics.get(payments));
 });

@@ -56,6 +56,8 @@ function toMessage(record: MetadataRecord): contract.MetadataRecordInput {
     }
     case "remove-topic":
       return { removeTopic: { topicId: uuidFromText(record.topicId) } };
+    case "removed-topic":
+      return { removedTopic: { topicId: uuidFromText(record.topicId), holders: record.holders } };
     case "topic-config":
       return { topicConfig: { topicId: uuidFromText(record.topicId), key: record.key, value: record.value } };
     case "producer-ids":
@@ -94,6 +96,10 @@ function fromMessage(message: contract.MetadataRecord): MetadataRecord {
     return { kind: "partition-change", ...leadership(message.partitionChange, inSyncReplicas) };
   }
   if (message.removeTopic != null) return { kind: "remove-topic", topicId: topicId(message.removeTopic.topicId) };
+  if (message.removedTopic != null) {
+    const { topicId: id, holders } = message.removedTopic;
+    return { kind: "removed-topic", topicId: topicId(id), holders: nodes("holders", holders) };
+  }
   if (message.topicConfig != null) {
     const { topicId: id, key, value } = message.topicConfig;
     const checked = value == null ? undefined : text("value", value, configTextLengthMax);

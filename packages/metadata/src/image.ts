@@ -45,6 +45,8 @@ export interface MetadataImage {
   readonly topicIds: SortedMap<string, TopicId>;
   /** Names that hold a `.` or `_`, by `unifiedName`: no two topics may share one. */
   readonly collidingNames: SortedMap<string, string>;
+  /** Brokers that may still hold logs of a removed topic: what allows them to delete data, also after a restart. */
+  readonly removedTopics: SortedMap<TopicId, readonly NodeId[]>;
   /** Of all topics. */
   readonly partitionCount: number;
   /** The highest that any registration was given; 0 before the first. */
@@ -59,6 +61,7 @@ export const emptyImage: MetadataImage = {
   topics: SortedMap.empty(),
   topicIds: SortedMap.empty(),
   collidingNames: SortedMap.empty(),
+  removedTopics: SortedMap.empty(),
   partitionCount: 0,
   lastBrokerEpoch: 0,
   nextProducerId: 0,

@@ -61,6 +61,14 @@ export interface RemoveTopicRecord {
   readonly topicId: TopicId;
 }
 
+/** Who may still hold logs of a removed topic. */
+export interface RemovedTopicRecord {
+  readonly kind: "removed-topic";
+  readonly topicId: TopicId;
+  /** None twice; empty when all have dropped theirs, and the topic is forgotten. */
+  readonly holders: readonly NodeId[];
+}
+
 /** One key of a topic's configuration. */
 export interface TopicConfigRecord {
   readonly kind: "topic-config";
@@ -84,5 +92,6 @@ export type MetadataRecord =
   | PartitionRecord
   | PartitionChangeRecord
   | RemoveTopicRecord
+  | RemovedTopicRecord
   | TopicConfigRecord
   | ProducerIdsRecord;

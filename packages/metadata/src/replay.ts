@@ -3,7 +3,7 @@
 
 import type { NodeId, TopicConfigKey, TopicId } from "@varve/model";
 import { InvariantError, invariant, parseTopicConfig, topicConfigTable } from "@varve/model";
-import type { MetadataImage, TopicImage } from "./image.ts";
+import type { MetadataImage, PartitionImage, TopicImage } from "./image.ts";
 import { canCollide, defaultTopicConfig, unifiedName } from "./image.ts";
 import type {
   BrokerRecord,
@@ -12,6 +12,7 @@ import type {
   PartitionChangeRecord,
   PartitionRecord,
   ProducerIdsRecord,
+  RemovedTopicRecord,
   RemoveTopicRecord,
   TopicConfigRecord,
   TopicRecord,
@@ -33,6 +34,8 @@ export function replay(image: MetadataImage, record: MetadataRecord): MetadataIm
       return replayPartitionChange(image, record);
     case "remove-topic":
       return replayRemoveTopic(image, record);
+    case "removed-topic":
+      return replayRemovedTopic(image, record);
     case "topic-config":
       return replayTopicConfig(image, record);
     case "producer-ids":
@@ -104,8 +107,25 @@ function replayRemoveTopic(image: MetadataImage, { topicId, kind }: RemoveTopicR
     topics: image.topics.delete(topicId),
     topicIds: image.topicIds.delete(name),
     collidingNames: canCollide(name) ? image.collidingNames.delete(unifiedName(name)) : image.collidingNames,
+    removedTopics: withHolders(image, topicId, holdersOf(partitions.values())),
     partitionCount: image.partitionCount - partitions.size,
   };
+}
+
+/** Every broker with a replica of any of the partitions, in rising order. */
+function holdersOf(partitions: Iterable<PartitionImage>): readonly NodeId[] {
+  const holders = new Set<NodeId>();
+  for (const { replicas } of partitions) for (const node of replicas) holders.add(node);
+  return [...holders].sort((some, other) => some - other);
+}
+
+function replayRemovedTopic(image: MetadataImage, { topicId, holders }: RemovedTopicRecord): MetadataImage {
+  invariant(!image.topics.has(topicId), `topic ${topicId} exists and is called removed`);
+  return { ...image, removedTopics: withHolders(image, topicId, holders) };
+}
+
+function withHolders({ removedTopics }: MetadataImage, topicId: TopicId, holders: readonly NodeId[]): MetadataImage["removedTopics"] {
+  return holders.length === 0 ? removedTopics.delete(topicId) : removedTopics.set(topicId, holders);
 }
 
 function replayTopicConfig(image: MetadataImage, { topicId, key, value, kind }: TopicConfigRecord): MetadataImage {

@@ -15,9 +15,10 @@ export function* snapshotRecords(image: MetadataImage): Generator<MetadataRecord
     for (const [key, value] of configTexts) yield { kind: "topic-config", topicId, key, value };
     for (const [partition, state] of partitions) yield { kind: "partition", topicId, partition, ...state };
   }
+  for (const [topicId, holders] of image.removedTopics) yield { kind: "removed-topic", topicId, holders };
 }
 
 /** About how many records `snapshotRecords` gives: configurations are not counted. */
 export function snapshotLength(image: MetadataImage): number {
-  return 2 + image.brokers.size + image.topics.size + image.partitionCount;
+  return 2 + image.brokers.size + image.topics.size + image.partitionCount + image.removedTopics.size;
 }

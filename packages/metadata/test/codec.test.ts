@@ -34,6 +34,8 @@ test("every kind of record comes back as it was, with ids as text", () => {
       partitionEpoch: 10,
     },
     { kind: "remove-topic", topicId: topicIdOf(3) },
+    { kind: "removed-topic", topicId: topicIdOf(3), holders: [2, 0] },
+    { kind: "removed-topic", topicId: topicIdOf(3), holders: [] },
     { kind: "topic-config", topicId: topicIdOf(3), key: "cleanup.policy", value: "" },
     { kind: "topic-config", topicId: topicIdOf(3), key: "retention.ms", value: undefined },
     { kind: "producer-ids", nextProducerId: 1000 },
@@ -80,6 +82,7 @@ test.each([
   ["a negative leader epoch", { partition: { ...partition, leaderEpoch: -1 } }, "leader_epoch"],
   ["a changed partition with nobody in sync", { partitionChange: { topicId: id, partition: 0, inSyncReplicas: [] } }, "empty"],
   ["a configuration value of 5,000 characters", { topicConfig: { topicId: id, key: "k", value: "v".repeat(5000) } }, "value"],
+  ["a holder named twice", { removedTopic: { topicId: id, holders: [1, 1] } }, "twice"],
   ["next producer id 0", { producerIds: { nextProducerId: 0 } }, "next_producer_id"],
 ] as const)("refuses %s", (_, message, named) => {
   const bytes = encodeMetadataRecord(message);

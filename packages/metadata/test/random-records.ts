@@ -30,6 +30,10 @@ export const histories: fc.Arbitrary<readonly MetadataRecord[]> = fc.array(draw,
 
 function next(image: MetadataImage, freshId: TopicId, what: number, which: number, how: number): MetadataRecord | undefined {
   if (image.clusterId === undefined) return { kind: "cluster", clusterId: uuidOf(how) };
+  const [removed] = image.removedTopics;
+  if (what === 6 && how % 2 === 0 && removed !== undefined) {
+    return { kind: "removed-topic", topicId: removed[0], holders: removed[1].slice(1) };
+  }
   const topics = [...image.topics.values()];
   const topic = topics[which % Math.max(topics.length, 1)];
   const brokerId = which % 4;

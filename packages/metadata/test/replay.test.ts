@@ -146,3 +146,17 @@ test("after any history the counts and the index of names agree with the topics"
     { numRuns: 100 },
   );
 });
+
+test("a removed topic is remembered until every broker that held it has said that it is gone", () => {
+  const removed = replay(image, { kind: "remove-topic", topicId: orders });
+  expect(removed.topics.has(orders)).toBe(false);
+  expect([...removed.removedTopics]).toEqual([[orders, [1, 2]]]);
+  const half = replay(removed, { kind: "removed-topic", topicId: orders, holders: [2] });
+  expect([...half.removedTopics]).toEqual([[orders, [2]]]);
+  const gone = replay(half, { kind: "removed-topic", topicId: orders, holders: [] });
+  expect(gone.removedTopics.size).toBe(0);
+});
+
+test("a topic that exists cannot be called removed", () => {
+  expect(() => replay(image, { kind: "removed-topic", topicId: orders, holders: [1] })).toThrow(InvariantError);
+});

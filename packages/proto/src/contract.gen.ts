@@ -857,7 +857,8 @@ export interface MetadataRecordInput {
   removeTopic?: RemoveTopicRecordInput | null | undefined;
   topicConfig?: TopicConfigRecordInput | null | undefined;
   producerIds?: ProducerIdsRecordInput | null | undefined;
-  kind?: "cluster"|"broker"|"topic"|"partition"|"partitionChange"|"removeTopic"|"topicConfig"|"producerIds" | undefined;
+  removedTopic?: RemovedTopicRecordInput | null | undefined;
+  kind?: "cluster"|"broker"|"topic"|"partition"|"partitionChange"|"removeTopic"|"topicConfig"|"producerIds"|"removedTopic" | undefined;
 }
 
 export interface MetadataRecord {
@@ -869,7 +870,8 @@ export interface MetadataRecord {
   removeTopic?: RemoveTopicRecord | null | undefined;
   topicConfig?: TopicConfigRecord | null | undefined;
   producerIds?: ProducerIdsRecord | null | undefined;
-  kind?: "cluster"|"broker"|"topic"|"partition"|"partitionChange"|"removeTopic"|"topicConfig"|"producerIds" | undefined;
+  removedTopic?: RemovedTopicRecord | null | undefined;
+  kind?: "cluster"|"broker"|"topic"|"partition"|"partitionChange"|"removeTopic"|"topicConfig"|"producerIds"|"removedTopic" | undefined;
 }
 
 /**
@@ -940,6 +942,22 @@ export interface RemoveTopicRecordInput {
 
 export interface RemoveTopicRecord {
   topicId: Uint8Array;
+}
+
+/**
+ * Which brokers may still hold logs of a topic that was removed; with none the topic is forgotten.
+ */
+export interface RemovedTopicRecordInput {
+  topicId?: Uint8Array | undefined;
+  holders?: readonly number[] | undefined;
+}
+
+/**
+ * Which brokers may still hold logs of a topic that was removed; with none the topic is forgotten.
+ */
+export interface RemovedTopicRecord {
+  topicId: Uint8Array;
+  holders: readonly number[];
 }
 
 /**

@@ -871,7 +871,8 @@ export const descriptor: object = {
           "partitionChange",
           "removeTopic",
           "topicConfig",
-          "producerIds"
+          "producerIds",
+          "removedTopic"
          ]
         }
        },
@@ -907,6 +908,10 @@ export const descriptor: object = {
         "producerIds": {
          "type": "ProducerIdsRecord",
          "id": 8
+        },
+        "removedTopic": {
+         "type": "RemovedTopicRecord",
+         "id": 9
         }
        }
       },
@@ -1038,6 +1043,19 @@ export const descriptor: object = {
         "topicId": {
          "type": "bytes",
          "id": 1
+        }
+       }
+      },
+      "RemovedTopicRecord": {
+       "fields": {
+        "topicId": {
+         "type": "bytes",
+         "id": 1
+        },
+        "holders": {
+         "rule": "repeated",
+         "type": "int32",
+         "id": 2
         }
        }
       },

@@ -29,6 +29,8 @@ const MetadataRecordMessage: any = {
   TopicConfigRecordMessage.encode(m.topicConfig,w.uint32(58).fork(),q+1).ldelim()
   if(m.producerIds!=null&&Object.hasOwnProperty.call(m,"producerIds"))
   ProducerIdsRecordMessage.encode(m.producerIds,w.uint32(66).fork(),q+1).ldelim()
+  if(m.removedTopic!=null&&Object.hasOwnProperty.call(m,"removedTopic"))
+  RemovedTopicRecordMessage.encode(m.removedTopic,w.uint32(74).fork(),q+1).ldelim()
   return w
 },
   decode: function MetadataRecord$decode(r,l,e,n){
@@ -73,6 +75,10 @@ const MetadataRecordMessage: any = {
   }
   case 8: {
   m.producerIds=ProducerIdsRecordMessage.decode(r,r.uint32(),undefined,n+1)
+  break
+  }
+  case 9: {
+  m.removedTopic=RemovedTopicRecordMessage.decode(r,r.uint32(),undefined,n+1)
   break
   }
   default:
@@ -128,6 +134,11 @@ const MetadataRecordMessage: any = {
   d.producerIds=ProducerIdsRecordMessage.toObject(m.producerIds,o,q+1)
   if(o.oneofs)
   d.kind="producerIds"
+  }
+  if(m.removedTopic!=null&&Object.hasOwnProperty.call(m,"removedTopic")){
+  d.removedTopic=RemovedTopicRecordMessage.toObject(m.removedTopic,o,q+1)
+  if(o.oneofs)
+  d.kind="removedTopic"
   }
   return d
 },
@@ -672,6 +683,88 @@ const RemoveTopicRecordMessage: any = {
 },
 };
 
+const RemovedTopicRecordMessage: any = {
+  ctor: class {},
+  encode: function RemovedTopicRecord$encode(m,w,q){
+  if(!w)
+  w=Writer.create()
+  if(q===undefined)q=0
+  if(q>util.recursionLimit)
+  throw Error("max depth exceeded")
+  if(m.topicId!=null&&Object.hasOwnProperty.call(m,"topicId"))
+  w.uint32(10).bytes(m.topicId)
+  if(m.holders!=null&&m.holders.length){
+  w.uint32(18).fork()
+  for(var i=0;i<m.holders.length;++i)
+  w.int32(m.holders[i])
+  w.ldelim()
+  }
+  return w
+},
+  decode: function RemovedTopicRecord$decode(r,l,e,n){
+  if(!(r instanceof Reader))
+  r=Reader.create(r)
+  if(n===undefined)n=0
+  if(n>Reader.recursionLimit)
+  throw Error("maximum nesting depth exceeded")
+  var c=l===undefined?r.len:r.pos+l,m=new this.ctor
+  while(r.pos<c){
+  var t=r.uint32()
+  if(t===e)
+  break
+  switch(t>>>3){
+  case 1: {
+  m.topicId=r.bytes()
+  break
+  }
+  case 2: {
+  if(!(m.holders&&m.holders.length))
+  m.holders=[]
+  if((t&7)===2){
+  var c2=r.uint32()+r.pos
+  while(r.pos<c2)
+  m.holders.push(r.int32())
+  }else
+  m.holders.push(r.int32())
+  break
+  }
+  default:
+  r.skipType(t&7,n)
+  break
+  }
+  }
+  return m
+},
+  toObject: function RemovedTopicRecord$toObject(m,o,q){
+  if(!o)
+  o={}
+  if(q===undefined)q=0
+  if(q>util.recursionLimit)
+  throw Error("max depth exceeded")
+  var d={}
+  if(o.arrays||o.defaults){
+  d.holders=[]
+  }
+  if(o.defaults){
+  if(o.bytes===String)d.topicId=""
+  else{
+  d.topicId=[]
+  if(o.bytes!==Array)d.topicId=util.newBuffer(d.topicId)
+  }
+  }
+  if(m.topicId!=null&&Object.hasOwnProperty.call(m,"topicId")){
+  d.topicId=o.bytes===String?util.base64.encode(m.topicId,0,m.topicId.length):o.bytes===Array?Array.prototype.slice.call(m.topicId):m.topicId
+  }
+  if(m.holders&&m.holders.length){
+  d.holders=[]
+  for(var j=0;j<m.holders.length;++j){
+  d.holders[j]=m.holders[j]
+  }
+  }
+  return d
+},
+};
+
 const TopicConfigRecordMessage: any = {
   ctor: class {},
   encode: function TopicConfigRecord$encode(m,w,q){
@@ -810,7 +903,7 @@ const ProducerIdsRecordMessage: any = {
 },
 };
 
-export const messages: Readonly<Record<"MetadataRecord" | "ClusterRecord" | "BrokerRecord" | "TopicRecord" | "PartitionRecord" | "PartitionChangeRecord" | "RemoveTopicRecord" | "TopicConfigRecord" | "ProducerIdsRecord", any>> = {
+export const messages: Readonly<Record<"MetadataRecord" | "ClusterRecord" | "BrokerRecord" | "TopicRecord" | "PartitionRecord" | "PartitionChangeRecord" | "RemoveTopicRecord" | "RemovedTopicRecord" | "TopicConfigRecord" | "ProducerIdsRecord", any>> = {
   MetadataRecord: MetadataRecordMessage,
   ClusterRecord: ClusterRecordMessage,
   BrokerRecord: BrokerRecordMessage,
@@ -818,6 +911,7 @@ export const messages: Readonly<Record<"MetadataRecord" | "ClusterRecord" | "Bro
   PartitionRecord: PartitionRecordMessage,
   PartitionChangeRecord: PartitionChangeRecordMessage,
   RemoveTopicRecord: RemoveTopicRecordMessage,
+  RemovedTopicRecord: RemovedTopicRecordMessage,
   TopicConfigRecord: TopicConfigRecordMessage,
   ProducerIdsRecord: ProducerIdsRecordMessage,
 };

@@ -27,7 +27,7 @@ import {
 } from "./limits.ts";
 import { MemoryPool } from "./memory-pool.ts";
 import { ProduceStream } from "./produce-stream.ts";
-import { drainingMessage, type ServedContext, type ServedStream } from "./served-stream.ts";
+import { drainingMessage, type ServedContext, type ServedStream, startingMessage } from "./served-stream.ts";
 import { failedStatus } from "./status.ts";
 import { TopicIds } from "./topic-ids.ts";
 import { transportMetrics } from "./transport-metrics.ts";
@@ -40,7 +40,7 @@ export interface GrpcListenerOptions {
   readonly address: string;
   /** Where they differ from `defaultGrpcLimits`. */
   readonly limits?: Partial<GrpcLimits>;
-  /** What the health service says; set to not serving by `drain`. */
+  /** What the health service says, and whether any other call is taken; set to not serving by `drain`. */
   readonly health: Health;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -150,7 +150,10 @@ class GrpcServer implements GrpcListener {
   #accept(stream: IncomingStream): StreamEvents | StreamStatus {
     const { method, peer } = stream;
     const isHealth = method === healthMethods.Check.path || method === healthWatchMethod;
-    if (this.#draining !== undefined && !isHealth) return { status: "UNAVAILABLE", message: drainingMessage };
+    if (!this.#options.health.isServing && !isHealth) {
+      // Before the metadata is applied every topic would seem unknown, and a client would believe it.
+      return { status: "UNAVAILABLE", message: this.#draining === undefined ? startingMessage : drainingMessage };
+    }
     const full = this.#full(peer);
     if (full !== undefined) {
       this.#context.metrics.refusals.add(1, { reason: "streams" });

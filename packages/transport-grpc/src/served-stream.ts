@@ -27,4 +27,5 @@ export interface ServedContext {
   readonly fetches: { count: number };
 }
 
+export const startingMessage = "the server is starting";
 export const drainingMessage = "the server is shutting down";

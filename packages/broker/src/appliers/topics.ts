@@ -1,9 +1,9 @@
 // Makes this broker what the metadata says: a log for each of its replicas, the lead where it leads, no log of a removed topic.
-// A log that the metadata does not mention is left alone: missing metadata is no reason to delete data.
+// A log that the metadata does not mention is left alone: missing metadata is no reason to delete data, a removal is.
 
-import type { LogStore } from "@varve/log";
+import type { LogStore, PartitionLog } from "@varve/log";
 import type { MetadataDelta, PartitionImage, TopicImage } from "@varve/metadata";
-import type { NodeId, PartitionId } from "@varve/model";
+import type { NodeId, PartitionId, TopicId } from "@varve/model";
 import { Partition } from "@varve/partition";
 import type { Logger } from "@varve/runtime";
 import type { Partitions } from "../partitions.ts";
@@ -13,11 +13,14 @@ export interface TopicsApplierParts {
   readonly logs: LogStore;
   readonly partitions: Partitions;
   readonly logger: Logger;
+  /** Told of the removed topics of which nothing is left here. It must not wait for the controller, which may be waiting for the applier. */
+  readonly removed: (topicIds: readonly TopicId[]) => void;
 }
 
 /** Resolves when the change is in force here, and durable where it made or removed logs. */
 export async function applyTopics(parts: TopicsApplierParts, delta: MetadataDelta): Promise<void> {
-  for (const topic of delta.topicsRemoved) await removeTopic(parts, topic);
+  for (const topic of delta.topicsRemoved) closeTopic(parts, topic);
+  await dropRemoved(parts, delta);
   for (const topic of delta.topicsAdded) {
     for (const [number, image] of topic.partitions) await applyPartition(parts, topic, number, image);
   }
@@ -43,12 +46,22 @@ async function applyPartition(parts: TopicsApplierParts, topic: TopicImage, numb
   partition.lead({ leaderEpoch: image.leaderEpoch, replicas: image.replicas, inSyncReplicas: image.inSyncReplicas });
 }
 
-async function removeTopic({ logs, partitions, logger }: TopicsApplierParts, topic: TopicImage): Promise<void> {
-  for (const [number] of topic.partitions) {
-    const id: PartitionId = { topicId: topic.topicId, partition: number };
-    partitions.get(id)?.close({ code: "UNKNOWN_TOPIC_ID", message: `topic ${topic.name} (${topic.topicId}) was deleted` });
-    partitions.remove(id);
-    if (logs.get(id) !== undefined) await logs.drop(id);
+function closeTopic({ partitions, logger }: TopicsApplierParts, topic: TopicImage): void {
+  for (const partition of [...partitions.ofTopic(topic.topicId)]) {
+    partition.close({ code: "UNKNOWN_TOPIC_ID", message: `topic ${topic.name} (${topic.topicId}) was deleted` });
+    partitions.remove(partition.id);
   }
   logger.info("a topic was deleted", { topic: topic.name, topicId: topic.topicId });
+}
+
+/** Deletes what is left of topics that were removed, in this life or while this broker was down. */
+async function dropRemoved({ nodeId, logs, removed }: TopicsApplierParts, delta: MetadataDelta): Promise<void> {
+  const held = new Set<TopicId>();
+  for (const change of delta.after.removedTopics.changesSince(delta.before.removedTopics)) {
+    if (change.kind !== "removed" && change.after.includes(nodeId)) held.add(change.key);
+  }
+  if (held.size === 0) return;
+  const left: PartitionLog[] = [...logs.logs()].filter(({ id }) => held.has(id.topicId));
+  for (const { id } of left) await logs.drop(id);
+  removed([...held]);
 }
