@@ -14,7 +14,7 @@ import type { LogStore } from "@varve/log";
 import { ClusterError, failureOf, type NodeId, type TopicId } from "@varve/model";
 import type { Ports } from "@varve/runtime";
 import { AnswerDeadlines } from "./answer-deadlines.ts";
-import { applyTopics } from "./appliers/topics.ts";
+import { TopicsApplier } from "./appliers/topics.ts";
 import type { BrokerContext } from "./context.ts";
 import { deleteRecords } from "./handlers/delete-records.ts";
 import { fetch } from "./handlers/fetch.ts";
@@ -72,6 +72,8 @@ export function createBroker(
       fetchedBytes: metrics.counter({ name: "varve_fetched_bytes_total", help: "Bytes of record batches that were answered to fetches." }),
     },
   };
+  const removed = (topicIds: readonly TopicId[]) => confirmRemoval(context, topicIds, life.signal);
+  const topics = new TopicsApplier({ nodeId: options.nodeId, clock, logs, partitions, logger, removed });
   metrics.gauge({ name: "varve_partitions", help: "Partitions on this broker." }, () => partitions.count);
   metrics.gauge({ name: "varve_waiting_writes", help: "Writes that wait for their commit." }, () => deadlines.count);
 
@@ -82,16 +84,21 @@ export function createBroker(
     },
     async start(address, signal) {
       await controller.registerBroker({ brokerId: options.nodeId, incarnation: options.incarnation, address }, signal);
-      const { nodeId } = options;
-      const removed = (topicIds: readonly TopicId[]) => confirmRemoval(context, topicIds, life.signal);
-      await controller.subscribe((_image, delta) => applyTopics({ nodeId, logs, partitions, logger, removed }, delta));
+      await controller.subscribe((_image, delta) => topics.apply(delta));
     },
     close() {
       life.abort(new ClusterError("BROKER_NOT_AVAILABLE", "the broker shuts down"));
+      topics.close();
       for (const partition of partitions.all()) partition.close({ code: "NOT_LEADER_OR_FOLLOWER", message: "the broker shuts down" });
       deadlines.close();
     },
   };
+}
+
+/** New partitions need room on the disk like writes do. @throws {ClusterError} KAFKA_STORAGE_ERROR */
+function refuseWithoutRoom({ logs }: BrokerContext): void {
+  const { writeRefusal } = logs;
+  if (writeRefusal !== undefined) throw new ClusterError(writeRefusal.code, writeRefusal.message);
 }
 
 /** Tells the controller, which may forget the topics. When that fails, the next start of the broker tells it again. */
@@ -111,10 +118,15 @@ function clusterApi(context: BrokerContext): ClusterApi {
     listTopics: async (after: string, limit: number | undefined) => listTopics(context, after, limit),
     describeTopics: async (topics: readonly TopicReference[]) => describeTopics(context, topics),
     describeConfigs: async (topicName: string) => describeConfigs(context, topicName),
-    createTopics: (topics: readonly NewTopic[], validateOnly: boolean, signal) => controller.createTopics(topics, validateOnly, signal),
+    createTopics: async (topics: readonly NewTopic[], validateOnly: boolean, signal) => {
+      refuseWithoutRoom(context);
+      return controller.createTopics(topics, validateOnly, signal);
+    },
     deleteTopics: (topics: readonly TopicReference[], signal) => controller.deleteTopics(topics, signal),
-    createPartitions: (name: string, count: number, validateOnly: boolean, signal) =>
-      controller.createPartitions(name, count, validateOnly, signal),
+    createPartitions: async (name: string, count: number, validateOnly: boolean, signal) => {
+      refuseWithoutRoom(context);
+      return controller.createPartitions(name, count, validateOnly, signal);
+    },
     alterConfigs: (change: ConfigChange, signal) => controller.alterConfigs(change, signal),
     deleteRecords: (entries: readonly DeleteRecordsEntry[]) => deleteRecords(context, entries),
     listOffsets: (entries: readonly ListOffsetsEntry[]) => listOffsets(context, entries),

@@ -5,6 +5,8 @@ import type { Led, Partition } from "@varve/partition";
 
 export class Partitions {
   readonly #byTopic = new Map<TopicId, Map<number, Partition>>();
+  /** Why partitions of these topics may be missing, although the metadata has them. */
+  readonly #failures = new Map<TopicId, Failure>();
   #count = 0;
 
   get count(): number {
@@ -38,8 +40,18 @@ export class Partitions {
     for (const topic of this.#byTopic.values()) yield* topic.values();
   }
 
+  setFailure(topicId: TopicId, failure: Failure): void {
+    this.#failures.set(topicId, failure);
+  }
+
+  clearFailure(topicId: TopicId): void {
+    this.#failures.delete(topicId);
+  }
+
   /** Why there is no partition of this identity here. */
   missing(id: PartitionId): Failure {
+    const failure = this.#failures.get(id.topicId);
+    if (failure !== undefined) return failure;
     if (!this.#byTopic.has(id.topicId)) return { code: "UNKNOWN_TOPIC_ID", message: `no topic has the id ${id.topicId} here` };
     return { code: "UNKNOWN_TOPIC_OR_PARTITION", message: `topic ${id.topicId} has no partition ${id.partition} here` };
   }
