@@ -5,7 +5,7 @@ import type { FetchRequest, FetchResult } from "@varve/api";
 import { ClusterError, type ErrorCode, type Failure, invariant } from "@varve/model";
 import type { IncomingStream, StreamStatus } from "@varve/runtime";
 import { type DecodedFetch, decodeFetchRequest, encodeFetchResponse, type FetchResponse } from "./fetch-codec.ts";
-import { fetchCreditBytesMax, fetchInFlightMax, initialCreditBytes } from "./limits.ts";
+import { fetchBytesUnderPressureMax, fetchCreditBytesMax, fetchInFlightMax, initialCreditBytes } from "./limits.ts";
 import { drainingMessage, type ServedContext, type ServedStream } from "./served-stream.ts";
 import { failedStatus, okStatus, toClusterError } from "./status.ts";
 import type { RefusalReason } from "./transport-metrics.ts";
@@ -44,6 +44,8 @@ export class FetchStream implements ServedStream {
   #state: "open" | "half-closed" | "finished" = "open";
   #creditBytes = initialCreditBytes;
   #hasRoom = true;
+  /** Of answers that the transport holds while it has no room. */
+  #unsentBytes = 0;
   #quietSinceMs: number;
 
   constructor(stream: IncomingStream, context: ServedContext, onClosed: (stream: ServedStream) => void) {
@@ -66,6 +68,7 @@ export class FetchStream implements ServedStream {
 
   room(): void {
     this.#hasRoom = true;
+    this.#setUnsent(0);
     this.#touch();
     this.#goOn();
   }
@@ -77,6 +80,7 @@ export class FetchStream implements ServedStream {
 
   closed(): void {
     this.#release();
+    this.#setUnsent(0);
     this.#onClosed(this);
   }
 
@@ -166,8 +170,11 @@ export class FetchStream implements ServedStream {
   /** @param answered called first when the answer is there. */
   #ask(waiting: Waiting, request: FetchRequest, answered: () => void): void {
     const entryCount = request.entries.length;
+    const { fetches, limits } = this.#context;
+    const isPressed = fetches.unsentBytes > limits.fetchUnsentBytesMax;
+    const asked = isPressed ? { ...request, maxBytes: Math.min(request.maxBytes, fetchBytesUnderPressureMax) } : request;
     // Where this rejects we are wrong, or the disk is: nobody here may catch that.
-    void this.#context.api.fetch(request, this.#abort.signal).then(
+    void this.#context.api.fetch(asked, this.#abort.signal).then(
       (results) => {
         answered();
         invariant(results.length === entryCount, `${entryCount} fetch entries had ${results.length} results`);
@@ -211,8 +218,16 @@ export class FetchStream implements ServedStream {
     this.#context.fetches.count -= 1;
     this.#context.metrics.sentBytes.add(byteLength, labels);
     this.#touch();
-    if (!this.#stream.write(message)) this.#hasRoom = false;
+    if (!this.#stream.write(message)) {
+      this.#hasRoom = false;
+      this.#setUnsent(byteLength);
+    }
     this.#finishWhenAnswered();
+  }
+
+  #setUnsent(bytes: number): void {
+    this.#context.fetches.unsentBytes += bytes - this.#unsentBytes;
+    this.#unsentBytes = bytes;
   }
 
   #touch(): void {

@@ -35,6 +35,8 @@ export const fetchInFlightMax = 100;
 export const fetchWaitMsMax = 60_000;
 /** Batches in one answer; a request that asks for more gets this. A first batch that is larger comes whole. */
 export const fetchBytesMax = 6_291_456;
+/** Batches in one answer while `fetchUnsentBytesMax` is exceeded. A first batch that is larger comes whole. */
+export const fetchBytesUnderPressureMax = 65_536;
 /** Credit that a client can add up; more is of no use to it. */
 export const fetchCreditBytesMax = 1_073_741_824;
 
@@ -49,12 +51,16 @@ export interface GrpcLimits {
   /** Connections that have an open stream. The stream of one more is refused with RESOURCE_EXHAUSTED. */
   readonly connectionsMax: number;
   readonly streamsPerConnectionMax: number;
+  /** Produce and fetch streams among them: each may keep megabytes in the transport. A client needs one of each. */
+  readonly dataStreamsPerConnectionMax: number;
   /** Streams of all connections. */
   readonly streamsMax: number;
   /** What the requests in flight of all produce streams may hold before streams beyond their share are refused. */
   readonly producePoolBytesMax: number;
   /** Fetch requests of all streams that are unanswered; further ones are answered with THROTTLING_QUOTA_EXCEEDED. */
   readonly fetchesInProcessMax: number;
+  /** Answers that clients have not taken off the transport; past it further answers are asked for in small pieces. */
+  readonly fetchUnsentBytesMax: number;
   /** A stream without a message for so long, and with nothing in flight, is ended. Source: Kafka's connections.max.idle.ms. */
   readonly streamIdleMsMax: number;
   /** A stream whose peer takes nothing off the transport for so long is ended. */
@@ -64,9 +70,11 @@ export interface GrpcLimits {
 export const defaultGrpcLimits: GrpcLimits = {
   connectionsMax: 10_000,
   streamsPerConnectionMax: 100,
+  dataStreamsPerConnectionMax: 16,
   streamsMax: 20_000,
   producePoolBytesMax: 67_108_864,
   fetchesInProcessMax: 10_000,
+  fetchUnsentBytesMax: 134_217_728,
   streamIdleMsMax: 600_000,
   streamStallMsMax: 60_000,
 };

@@ -66,12 +66,18 @@ export async function serveGrpc(options: GrpcListenerOptions): Promise<GrpcListe
 
 const healthWatchMethod = healthMethods.Watch.path;
 
+/** Open streams of one connection. */
+interface StreamCounts {
+  all: number;
+  data: number;
+}
+
 class GrpcServer implements GrpcListener {
   readonly #options: GrpcListenerOptions;
   readonly #context: ServedContext;
   readonly #unary: ReadonlyMap<string, Answer>;
   readonly #streams = new Set<ServedStream>();
-  readonly #streamsOfPeer = new Map<string, number>();
+  readonly #streamsOfPeer = new Map<string, StreamCounts>();
   #listener: MessageListener | undefined;
   #sweep: Timer | undefined;
   #draining: Promise<void> | undefined;
@@ -90,7 +96,7 @@ class GrpcServer implements GrpcListener {
       heldBytes: () => producePool.heldBytes,
     });
     this.#options = options;
-    this.#context = { api, clock, limits, topicIds: new TopicIds(), producePool, metrics, fetches: { count: 0 } };
+    this.#context = { api, clock, limits, topicIds: new TopicIds(), producePool, metrics, fetches: { count: 0, unsentBytes: 0 } };
     const unary = new Map<string, Answer>([[healthMethods.Check.path, checkHealth(health)]]);
     for (const [path, operation] of operations) {
       unary.set(path, async (bytes, signal) => {
@@ -154,29 +160,35 @@ class GrpcServer implements GrpcListener {
       // Before the metadata is applied every topic would seem unknown, and a client would believe it.
       return { status: "UNAVAILABLE", message: this.#draining === undefined ? startingMessage : drainingMessage };
     }
-    const full = this.#full(peer);
+    const isData = method === produceMethod || method === fetchMethod;
+    const full = this.#full(peer, isData);
     if (full !== undefined) {
       this.#context.metrics.refusals.add(1, { reason: "streams" });
       return failedStatus("THROTTLING_QUOTA_EXCEEDED", full);
     }
-    const served = this.#serve(stream, (ended) => this.#ended(ended, peer));
+    const served = this.#serve(stream, (ended) => this.#ended(ended, peer, isData));
     if (served === undefined) return { status: "UNIMPLEMENTED", message: `there is no method ${method.slice(0, 100)} here` };
     this.#streams.add(served);
-    this.#streamsOfPeer.set(peer, (this.#streamsOfPeer.get(peer) ?? 0) + 1);
+    const counts = this.#streamsOfPeer.get(peer) ?? { all: 0, data: 0 };
+    counts.all += 1;
+    if (isData) counts.data += 1;
+    this.#streamsOfPeer.set(peer, counts);
     this.#planSweep();
     return served;
   }
 
   /** The limit that one more stream of `peer` would break. */
-  #full(peer: string): string | undefined {
-    const { connectionsMax, streamsMax, streamsPerConnectionMax } = this.#context.limits;
-    const streams = this.#streamsOfPeer.get(peer);
+  #full(peer: string, isData: boolean): string | undefined {
+    const { connectionsMax, dataStreamsPerConnectionMax, streamsMax, streamsPerConnectionMax } = this.#context.limits;
+    const counts = this.#streamsOfPeer.get(peer);
     if (this.#streams.size >= streamsMax) return `the server has ${streamsMax} open streams, as many as it may`;
-    if (streams === undefined && this.#streamsOfPeer.size >= connectionsMax) {
-      return `the server has ${connectionsMax} connections with open streams, as many as it may`;
+    if (counts === undefined) {
+      const isFull = this.#streamsOfPeer.size >= connectionsMax;
+      return isFull ? `the server has ${connectionsMax} connections with open streams, as many as it may` : undefined;
     }
-    if (streams !== undefined && streams >= streamsPerConnectionMax) {
-      return `the connection has ${streamsPerConnectionMax} open streams, as many as it may`;
+    if (counts.all >= streamsPerConnectionMax) return `the connection has ${streamsPerConnectionMax} open streams, as many as it may`;
+    if (isData && counts.data >= dataStreamsPerConnectionMax) {
+      return `the connection has ${dataStreamsPerConnectionMax} produce and fetch streams, as many as it may`;
     }
     return undefined;
   }
@@ -197,11 +209,14 @@ class GrpcServer implements GrpcListener {
     }
   }
 
-  #ended(stream: ServedStream, peer: string): void {
+  #ended(stream: ServedStream, peer: string, isData: boolean): void {
     this.#streams.delete(stream);
-    const streams = (this.#streamsOfPeer.get(peer) ?? 0) - 1;
-    if (streams > 0) this.#streamsOfPeer.set(peer, streams);
-    else this.#streamsOfPeer.delete(peer);
+    const counts = this.#streamsOfPeer.get(peer);
+    if (counts !== undefined) {
+      counts.all -= 1;
+      if (isData) counts.data -= 1;
+      if (counts.all === 0) this.#streamsOfPeer.delete(peer);
+    }
     this.#onEnded();
   }
 

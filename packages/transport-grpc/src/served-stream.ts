@@ -23,8 +23,8 @@ export interface ServedContext {
   readonly topicIds: TopicIds;
   readonly producePool: MemoryPool;
   readonly metrics: TransportMetrics;
-  /** Fetch requests of all streams that are unanswered. */
-  readonly fetches: { count: number };
+  /** Of all fetch streams: requests that are unanswered, and bytes of answers that wait in the transport for clients who do not take them. */
+  readonly fetches: { count: number; unsentBytes: number };
 }
 
 export const startingMessage = "the server is starting";

@@ -152,6 +152,31 @@ test("a client that takes nothing off the transport holds one answer here, costs
     expect(server.ports.metrics.value("varve_grpc_sent_bytes_total", { method: "fetch" })).toBeLessThan(sentBytes + 2 * mebibyte.length);
   }));
 
+test("while clients leave too much in the transport, answers are asked for in small pieces, until they take it or are gone", () =>
+  onStage(
+    async ({ world, api, connect }) => {
+      api.onFetch = (call) => call.resolve([batches(10, mebibyte.subarray(0, call.request.maxBytes))]);
+      const stuck = [1, 2, 3].map(() => new Consumer(connect()));
+      for (const consumer of stuck) {
+        consumer.stream.pause();
+        consumer.write(credit(1_000_000_000));
+        for (let correlation = 1; correlation <= 5; correlation += 1) consumer.write(request(correlation));
+      }
+      await world.runFor(1_000);
+      const other = new Consumer(connect());
+      other.write(credit(1_000_000_000));
+      other.write(request(1));
+      await world.runUntil(() => other.messages.length === 1);
+      expect(other.responses[0]!.results[0]).toMatchObject({ byteLength: 65_536 });
+      for (const consumer of stuck) consumer.stream.cancel();
+      await world.runFor(100);
+      other.write(request(2));
+      await world.runUntil(() => other.messages.length === 2);
+      expect(other.responses[1]!.results[0]).toMatchObject({ byteLength: 1_048_576 });
+    },
+    { limits: { fetchUnsentBytesMax: 3_000_000 } },
+  ));
+
 test("a client that reads slowly gets everything, in pieces that the transport takes", () =>
   onStage(async ({ world, api, connect }) => {
     const consumer = new Consumer(connect());

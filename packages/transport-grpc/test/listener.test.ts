@@ -232,19 +232,41 @@ test("what is not answered within the grace is cut", () =>
     expect(producer.status!.status).not.toBe("OK");
   }));
 
-test("100 streams may be open on a connection, one more is refused, and other connections are not concerned", () =>
+test("16 produce and fetch streams may be open on a connection, one more is refused, and other connections are not concerned", () =>
   onStage(async ({ world, api, connect }) => {
     const connection = connect();
-    const streams = Array.from({ length: streamsPerConnectionMax }, () => new RecordedStream(connection, fetchMethod));
+    const streams = Array.from({ length: 16 }, () => new RecordedStream(connection, fetchMethod));
     for (const stream of streams) stream.write(fetchRequest);
-    await world.runUntil(() => api.fetchCalls.length === streamsPerConnectionMax);
-    const more = new RecordedStream(connection, fetchMethod);
-    more.write(fetchRequest);
+    await world.runUntil(() => api.fetchCalls.length === 16);
+    const more = new RecordedStream(connection, produceMethod);
+    await world.runUntil(() => more.status !== undefined);
+    expect(more.status).toMatchObject({ status: "RESOURCE_EXHAUSTED", error: "THROTTLING_QUOTA_EXCEEDED" });
+    expect(more.status!.message).toBe("the connection has 16 produce and fetch streams, as many as it may");
     const other = new RecordedStream(connect(), fetchMethod);
     other.write(fetchRequest);
-    await world.runUntil(() => api.fetchCalls.length === streamsPerConnectionMax + 1);
-    await world.runFor(100);
-    expect(api.fetchCalls.length).toBe(streamsPerConnectionMax + 1);
+    await world.runUntil(() => api.fetchCalls.length === 17);
+    streams[0]!.stream.cancel();
+    await world.runUntil(() => api.fetchCalls[0]!.signal.aborted);
+    const again = new RecordedStream(connection, fetchMethod);
+    again.write(fetchRequest);
+    await world.runUntil(() => api.fetchCalls.length === 18);
+  }));
+
+test("100 streams of any kind may be open on a connection, one more does not begin", () =>
+  onStage(async ({ world, api, connect }) => {
+    let calls = 0;
+    api.admin.createTopics = () => {
+      calls += 1;
+      return new Promise(() => {});
+    };
+    const connection = connect();
+    for (let index = 0; index < streamsPerConnectionMax + 1; index += 1) {
+      const stream = new RecordedStream(connection, createTopics.path);
+      stream.write(createOrders);
+      stream.stream.end();
+    }
+    await world.runFor(1_000);
+    expect(calls).toBe(streamsPerConnectionMax);
   }));
 
 test.for([
