@@ -17,6 +17,8 @@ export interface Send {
   /** Where it was stored, when the answer said so. Offsets stay below 2^53, so that JSON's numbers hold them. */
   readonly offset: number | null;
   readonly outcome: SendOutcome;
+  /** The producer chose the partition: while nobody knows the outcome, it may be in any one of the topic. */
+  readonly isPlaced?: boolean;
   /** The record's own time, where the topic keeps it. */
   readonly timestampMs?: number;
   readonly error?: string;

@@ -46,7 +46,7 @@ export function boundsOf(prepared: Prepared): readonly Bound[] {
 }
 
 /** The highest log start that anybody asked for. */
-function askedStart(prepared: Prepared, key: Key): number {
+export function askedStart(prepared: Prepared, key: Key): number {
   const asked = callsOf(prepared, "delete-records").filter(({ operation, type }) => operation.key === key && type !== "fail");
   return Math.max(0, ...asked.map(({ operation }) => operation.before));
 }

@@ -2,6 +2,7 @@
 
 import type { Key } from "../history.ts";
 import type { Report } from "./anomaly.ts";
+import { askedStart } from "./bounds.ts";
 import { callsOf, type KeyState, type Prepared, type SentValue } from "./prepare.ts";
 import type { Versions } from "./versions.ts";
 
@@ -57,12 +58,13 @@ export function checkLostWrites(prepared: Prepared, versions: Versions, report: 
     let bound = -1;
     for (const read of fromStartByKey.get(key) ?? []) if (read.isOk) bound = Math.max(bound, version.index(read.value) ?? -1);
     const log = finals.get(key);
+    const asked = askedStart(prepared, key);
     for (const [value, offsets] of version.values) {
       const isBelow = (version.index(value) ?? never) <= bound;
       const send = prepared.sends.get(value);
       if (!isBelow || readOk.has(value) || send?.outcome !== "ok" || send.key !== key) continue;
       if (log !== undefined && [...offsets].some((offset) => isExcused(log, offset))) continue;
-      if (log === undefined && prepared.keys.get(key)?.isRetained !== false) continue;
+      if (log === undefined && (prepared.keys.get(key)?.isRetained !== false || [...offsets].some((offset) => offset < asked))) continue;
       report("lost-write", key, `value ${value} at ${[...offsets].join(" and ")} was never read`);
     }
   }

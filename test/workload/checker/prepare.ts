@@ -26,6 +26,7 @@ export interface SentValue extends Span {
   readonly key: Key;
   readonly offset: number | null;
   readonly outcome: SendOutcome;
+  readonly isPlaced?: boolean;
   readonly timestampMs?: number;
   readonly acks: Acks;
   readonly isIdempotent: boolean;

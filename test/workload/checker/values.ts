@@ -2,7 +2,7 @@
 
 import type { Key } from "../history.ts";
 import type { Report } from "./anomaly.ts";
-import { callsOf, type Prepared, type ReadValue } from "./prepare.ts";
+import { callsOf, type Prepared, type ReadValue, type SentValue } from "./prepare.ts";
 import type { Versions } from "./versions.ts";
 
 /** inconsistent-offsets and duplicate. */
@@ -27,7 +27,7 @@ export function checkReads(prepared: Prepared, report: Report): void {
   for (const read of prepared.reads) {
     const { key, value, offset } = read;
     const send = prepared.sends.get(value);
-    if (send === undefined || !isSameOrSuccessor(prepared, key, send.key)) {
+    if (send === undefined || !mayHold(prepared, key, send)) {
       report(
         "unexpected-read",
         key,
@@ -37,7 +37,7 @@ export function checkReads(prepared: Prepared, report: Report): void {
     }
     if (send.outcome === "fail") report("G1a", key, `value ${value} at ${offset}, whose send failed`);
     checkDeleted(prepared, read, report);
-    if (send.key !== key) {
+    if (send.key !== key && prepared.keys.get(key)?.predecessor != null) {
       const before = prepared.keys.get(send.key);
       const wasThere = readIn.get(value)?.has(send.key) === true;
       const settledBefore = send.completed < (before?.deleteInvoked ?? 0);
@@ -53,6 +53,12 @@ export function checkReads(prepared: Prepared, report: Report): void {
 function checkDeleted(prepared: Prepared, { key, value, offset, invoked }: ReadValue, report: Report): void {
   const deleted = prepared.keys.get(key)?.deleted ?? Number.POSITIVE_INFINITY;
   if (invoked > deleted) report("resurrected", key, `value ${value} at ${offset}, after its topic was deleted`);
+}
+
+function mayHold(prepared: Prepared, key: Key, send: SentValue): boolean {
+  if (isSameOrSuccessor(prepared, key, send.key)) return true;
+  const isOpen = send.isPlaced === true && send.outcome !== "ok";
+  return isOpen && prepared.keys.get(key)?.topic === prepared.keys.get(send.key)?.topic;
 }
 
 function isSameOrSuccessor(prepared: Prepared, key: Key, sentTo: Key): boolean {

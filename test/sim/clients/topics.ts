@@ -1,0 +1,56 @@
+// The topics of a simulation by what its administrator knows of them: incarnation after incarnation, with the key of each partition.
+
+import type { TopicId } from "@varve/model";
+import type { Key, KeyRules } from "../../workload/history.ts";
+import type { TopicPlan } from "../configuration.ts";
+
+export interface Topic {
+  readonly plan: TopicPlan;
+  /** Undefined before it was made for the first time. */
+  topicId: TopicId | undefined;
+  /** By partition, of the present incarnation or, while there is none, the last one. */
+  keys: readonly Key[];
+  /** Counts the attempts to make it: what was read across one may be of either incarnation. */
+  incarnation: number;
+  /** Whether it exists, as far as anybody knows. */
+  isThere: boolean;
+}
+
+export class Topics {
+  readonly all: readonly Topic[];
+  readonly #byKey = new Map<Key, { readonly topic: Topic; readonly topicId: TopicId; readonly partition: number }>();
+  #keys = 0;
+
+  constructor(plans: readonly TopicPlan[]) {
+    this.all = plans.map((plan) => ({ plan, topicId: undefined, keys: [], incarnation: 0, isThere: false }));
+  }
+
+  get haveBeenMade(): boolean {
+    return this.all.every(({ topicId }) => topicId !== undefined);
+  }
+
+  /** Which partition of which incarnation a key names. */
+  partitionOf(key: Key): { readonly topic: Topic; readonly topicId: TopicId; readonly partition: number } {
+    const found = this.#byKey.get(key);
+    if (found === undefined) throw new Error(`no key ${key}`);
+    return found;
+  }
+
+  /** The topic exists with this id and so many partitions. @returns the keys that are new. */
+  found(topic: Topic, topicId: TopicId, partitionCount: number): readonly KeyRules[] {
+    const isNew = topic.topicId !== topicId;
+    const predecessors = topic.keys;
+    const known = isNew ? [] : topic.keys;
+    const rules: KeyRules[] = [];
+    for (let partition = known.length; partition < partitionCount; partition++) {
+      const key = this.#keys++;
+      const { name, durability, isRetained } = topic.plan;
+      this.#byKey.set(key, { topic, topicId, partition });
+      rules.push({ key, topic: name, partition, durability, isRetained, predecessor: isNew ? (predecessors[partition] ?? null) : null });
+    }
+    topic.topicId = topicId;
+    topic.keys = [...known, ...rules.map(({ key }) => key)];
+    topic.isThere = true;
+    return rules;
+  }
+}

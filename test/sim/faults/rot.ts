@@ -1,0 +1,67 @@
+// Bits that turn on the disk of a running broker, where it can be said what is legal: in segments that were closed long ago, hence lie
+// below the mark. The broker must find them, never serve them, and go on with the rest.
+
+import type { PartitionId, TopicId } from "@varve/model";
+import { partitionKey } from "@varve/model";
+import type { Random, SimNode, World } from "@varve/sim";
+import type { SupervisedServer } from "../server.ts";
+
+/** A segment is left alone until nothing was written to it for so long while the broker was up: by then its mark is durable. */
+const quietMs = 20_000;
+
+export class Rot {
+  readonly #world: World;
+  readonly #broker: SimNode;
+  readonly #server: SupervisedServer;
+  readonly #random: Random;
+  readonly #writtenMs = new Map<string, number>();
+  readonly #damaged = new Set<string>();
+
+  constructor(world: World, broker: SimNode, server: SupervisedServer, random: Random) {
+    this.#world = world;
+    this.#broker = broker;
+    this.#server = server;
+    this.#random = random;
+    broker.disk.onEffect = (_, kind, path) => {
+      if (kind.startsWith("disk.write")) this.#writtenMs.set(path, world.nowMs);
+    };
+  }
+
+  /** Whether a bit of this partition has turned. */
+  has(topicId: TopicId, partition: number): boolean {
+    return this.#damaged.has(partitionKey({ topicId, partition } satisfies PartitionId));
+  }
+
+  get any(): boolean {
+    return this.#damaged.size > 0;
+  }
+
+  /** Turns a bit of some closed segment, if there is one. */
+  flip(): void {
+    if (this.#server.upForMs < quietMs) return;
+    const segments = this.#closedSegments();
+    if (segments.length === 0) return;
+    const { folder, path } = this.#random.pick(segments);
+    const bytes = this.#broker.disk.contents(path).length;
+    this.#damaged.add(folder);
+    this.#broker.disk.flipBit(path, this.#random.below(bytes), this.#random.below(8));
+  }
+
+  #closedSegments(): readonly { readonly folder: string; readonly path: string }[] {
+    const { disk } = this.#broker;
+    const found: { folder: string; path: string }[] = [];
+    for (const folder of disk.root.names()) {
+      if (!/^.{22}-\d+$/.test(folder)) continue;
+      const logs = disk
+        .folder(folder)
+        .names()
+        .filter((name) => name.endsWith(".log"));
+      for (const name of logs.slice(0, -1)) {
+        const path = `${folder}/${name}`;
+        const isQuiet = this.#world.nowMs - (this.#writtenMs.get(path) ?? 0) >= quietMs;
+        if (isQuiet && disk.contents(path).length > 0) found.push({ folder, path });
+      }
+    }
+    return found;
+  }
+}
