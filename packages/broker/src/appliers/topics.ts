@@ -51,7 +51,7 @@ export class TopicsApplier {
     const { partitions } = this.#parts;
     this.#image = delta.after;
     for (const topic of delta.topicsRemoved) this.#closeTopic(topic);
-    await this.#dropRemoved(delta.before.removedTopics.size === 0 && delta.after.removedTopics.size === 0 ? [] : removedIn(delta));
+    await this.#dropRemoved(removedIn(delta));
     for (const topic of delta.topicsAdded) await this.#attempt(topic, () => this.#makeTopic(topic));
     for (const { after, configChanged, partitions: changes } of delta.topicsChanged) {
       await this.#attempt(after, async () => {

@@ -1,0 +1,219 @@
+// Writes and reads through a broker: the outcome of each entry, waits that end, and offsets by position and time.
+
+import type { FetchResult, ProduceResult } from "@varve/api";
+import { type Offset, toOffset } from "@varve/model";
+import { readRecords } from "@varve/record";
+import { nodeCompression } from "@varve/runtime/node";
+import { describe, expect, test } from "vitest";
+import {
+  batchOf,
+  FakeController,
+  machine,
+  orders,
+  ordersPartition,
+  type Rig,
+  signal,
+  topicId,
+  topicRecords,
+  withBroker,
+} from "./broker-rig.ts";
+
+const produceAll = { acks: "all", timeoutMs: 1_000 } as const;
+const entry = (batch: Uint8Array, id = ordersPartition, leaderEpoch: number | undefined = undefined) => ({ id, leaderEpoch, batch });
+const fetchOf = (from: number, changes: Partial<Record<"maxWaitMs" | "minBytes" | "maxBytes", number>> = {}) => {
+  const { maxWaitMs = 0, minBytes = 1, maxBytes = 1_000_000 } = changes;
+  return { maxWaitMs, minBytes, maxBytes, entries: [{ id: ordersPartition, from: toOffset(from), maxBytes, leaderEpoch: undefined }] };
+};
+
+function run<T>(script: (rig: Rig) => Promise<T>): Promise<T> {
+  return withBroker(machine(), new FakeController(topicRecords()), script);
+}
+
+function outcome(result: ProduceResult): string | number {
+  return result.kind === "stored" ? result.baseOffset : result.failure.code;
+}
+
+function valuesOf(results: readonly FetchResult[]): string[] {
+  const values: string[] = [];
+  for (const result of results) {
+    if (result.kind === "failed") throw new Error(`${result.failure.code}: ${result.failure.message}`);
+    for (const chunk of result.chunks) {
+      for (let at = 0; at < chunk.length; ) {
+        for (const record of readRecords(chunk, at, nodeCompression))
+          values.push(new TextDecoder().decode(record.value ?? new Uint8Array()));
+        at += new DataView(chunk.buffer, chunk.byteOffset).getInt32(at + 8) + 12;
+      }
+    }
+  }
+  return values;
+}
+
+describe("a write", () => {
+  test("is stored at the next offset, and read back once it is durable", () =>
+    run(async ({ broker }) => {
+      const first = await broker.api.produce({ ...produceAll, entries: [entry(batchOf(["a", "b"]))] }, signal);
+      const second = await broker.api.produce({ ...produceAll, entries: [entry(batchOf(["c"]))] }, signal);
+      expect([...first, ...second].map(outcome)).toEqual([0, 2]);
+      expect(valuesOf(await broker.api.fetch(fetchOf(0), signal))).toEqual(["a", "b", "c"]);
+    }));
+
+  test("has an outcome for each of its entries: good ones are stored beside bad ones", () =>
+    run(async ({ broker }) => {
+      const damaged = batchOf(["x"]);
+      damaged[damaged.length - 1]! ^= 1;
+      const entries = [
+        entry(batchOf(["good"])),
+        entry(batchOf(["x"]), { topicId: topicId(99), partition: 0 }),
+        entry(batchOf(["x"]), { topicId: orders, partition: 5 }),
+        entry(damaged),
+        entry(batchOf(["x"]), ordersPartition, 3),
+      ];
+      const results = await broker.api.produce({ ...produceAll, entries }, signal);
+      expect(results.map(outcome)).toEqual([
+        0,
+        "UNKNOWN_TOPIC_ID",
+        "UNKNOWN_TOPIC_OR_PARTITION",
+        "CORRUPT_MESSAGE",
+        "UNKNOWN_LEADER_EPOCH",
+      ]);
+    }));
+
+  test("with acks=leader is answered before it is durable, and is shown to nobody before it is", () =>
+    run(async ({ broker, logs, sleep }) => {
+      const [stored] = await broker.api.produce({ acks: "leader", timeoutMs: 1_000, entries: [entry(batchOf(["a"]))] }, signal);
+      expect(outcome(stored!)).toBe(0);
+      expect(logs.get(ordersPartition)!.durableEnd).toBe(0);
+      expect(valuesOf(await broker.api.fetch(fetchOf(0), signal))).toEqual([]);
+      await sleep(5_000);
+      expect(valuesOf(await broker.api.fetch(fetchOf(0), signal))).toEqual(["a"]);
+    }));
+
+  test("that is not settled in its time is answered REQUEST_TIMED_OUT, though it may be stored later", async () => {
+    const host = machine();
+    await withBroker(host, new FakeController(topicRecords()), async ({ broker, sleep }) => {
+      host.disk.stall(10_000);
+      const results = await broker.api.produce({ acks: "all", timeoutMs: 500, entries: [entry(batchOf(["late"]))] }, signal);
+      expect(results.map(outcome)).toEqual(["REQUEST_TIMED_OUT"]);
+      await sleep(30_000);
+      expect(valuesOf(await broker.api.fetch(fetchOf(0), signal))).toEqual(["late"]);
+    });
+  });
+
+  test("bears the broker's time where the topic says LogAppendTime", async () => {
+    const config = { kind: "topic-config", topicId: orders, key: "message.timestamp.type", value: "LogAppendTime" } as const;
+    await withBroker(machine(), new FakeController([...topicRecords(), config]), async ({ broker }) => {
+      const [stored] = await broker.api.produce({ ...produceAll, entries: [entry(batchOf(["a"], 1))] }, signal);
+      expect(stored).toMatchObject({ kind: "stored", appendTimeMs: expect.any(Number) });
+      const [listed] = await broker.api.listOffsets(
+        [{ id: ordersPartition, position: { kind: "timestamp", timestampMs: 2 }, leaderEpoch: undefined }],
+        signal,
+      );
+      expect(listed).toMatchObject({ kind: "ok", value: { offset: 0 } });
+    });
+  });
+});
+
+describe("a fetch", () => {
+  test("waits for its bytes, and is answered when they are committed", () =>
+    run(async ({ broker, sleep }) => {
+      const waiting = broker.api.fetch(fetchOf(0, { maxWaitMs: 60_000 }), signal);
+      await sleep(1_000);
+      await broker.api.produce({ ...produceAll, entries: [entry(batchOf(["news"]))] }, signal);
+      expect(valuesOf(await waiting)).toEqual(["news"]);
+    }));
+
+  test("that does not get its bytes is answered with what there is when its wait is over", () =>
+    run(async ({ broker }) => {
+      await broker.api.produce({ ...produceAll, entries: [entry(batchOf(["a"]))] }, signal);
+      expect(valuesOf(await broker.api.fetch(fetchOf(0, { maxWaitMs: 300, minBytes: 100_000 }), signal))).toEqual(["a"]);
+    }));
+
+  test("ends when nobody waits for it any more", () =>
+    run(async ({ broker, sleep }) => {
+      const caller = new AbortController();
+      const waiting = broker.api.fetch(fetchOf(0, { maxWaitMs: 86_400_000 }), caller.signal);
+      await sleep(10);
+      caller.abort();
+      expect(valuesOf(await waiting)).toEqual([]);
+    }));
+
+  test("that waits on a topic learns that it was deleted", () =>
+    run(async ({ broker, controller, sleep }) => {
+      const waiting = broker.api.fetch(fetchOf(0, { maxWaitMs: 86_400_000 }), signal);
+      await sleep(10);
+      await controller.commit({ kind: "remove-topic", topicId: orders });
+      expect(await waiting).toMatchObject([{ kind: "failed", failure: { code: "UNKNOWN_TOPIC_ID" } }]);
+    }));
+
+  test("behind the high watermark is out of range, and says what there is", () =>
+    run(async ({ broker }) => {
+      await broker.api.produce({ ...produceAll, entries: [entry(batchOf(["a"]))] }, signal);
+      expect(await broker.api.fetch(fetchOf(2), signal)).toMatchObject([
+        { kind: "failed", failure: { code: "OFFSET_OUT_OF_RANGE" }, highWatermark: 1, logStart: 0 },
+      ]);
+    }));
+
+  test("gets the first batch whole, however small its bound", () =>
+    run(async ({ broker }) => {
+      await broker.api.produce({ ...produceAll, entries: [entry(batchOf(["a".repeat(5_000)]))] }, signal);
+      await broker.api.produce({ ...produceAll, entries: [entry(batchOf(["b"]))] }, signal);
+      expect(valuesOf(await broker.api.fetch(fetchOf(0, { maxBytes: 10 }), signal))).toEqual(["a".repeat(5_000)]);
+    }));
+});
+
+describe("offsets", () => {
+  const at = (position: { kind: "earliest" } | { kind: "latest" } | { kind: "timestamp"; timestampMs: number }) => [
+    { id: ordersPartition, position, leaderEpoch: undefined },
+  ];
+
+  test("are found at both ends and by time, record by record", () =>
+    run(async ({ broker }) => {
+      for (const time of [100, 200, 300]) await broker.api.produce({ ...produceAll, entries: [entry(batchOf(["a", "b"], time))] }, signal);
+      await broker.api.deleteRecords([{ id: ordersPartition, before: toOffset(3) }], signal);
+      const find = async (position: Parameters<typeof at>[0]) => {
+        const [listed] = await broker.api.listOffsets(at(position), signal);
+        return listed?.kind === "ok" ? listed.value.offset : listed?.failure.code;
+      };
+      expect(await find({ kind: "earliest" })).toBe(3);
+      expect(await find({ kind: "latest" })).toBe(6);
+      // The batch of the offsets 2 and 3 has that time; 2 is deleted.
+      expect(await find({ kind: "timestamp", timestampMs: 150 })).toBe(3);
+      expect(await find({ kind: "timestamp", timestampMs: 201 })).toBe(4);
+      expect(await find({ kind: "timestamp", timestampMs: 301 })).toBeUndefined();
+    }));
+
+  test.each([
+    ["how many records it holds", { recordCount: 2, maxTimestamp: 9_000 }],
+    ["how new they are", { recordCount: 1, maxTimestamp: 9_000 }],
+  ])("of a batch that lies about %s are refused, and the next good request works", (_, { recordCount, maxTimestamp }) =>
+    run(async ({ broker }) => {
+      const lying = batchOf(["a"], 1_000);
+      const header = new DataView(lying.buffer, lying.byteOffset);
+      header.setInt32(23, recordCount - 1);
+      header.setBigInt64(35, BigInt(maxTimestamp));
+      header.setInt32(57, recordCount);
+      header.setUint32(17, nodeCompression.crc32c(lying.subarray(21)));
+      const [stored] = await broker.api.produce({ ...produceAll, entries: [entry(lying)] }, signal);
+      expect(outcome(stored!)).toBe(0);
+      const listed = await broker.api.listOffsets(at({ kind: "timestamp", timestampMs: 5_000 }), signal);
+      expect(listed).toMatchObject([{ kind: "failed", failure: { code: "INVALID_RECORD" } }]);
+      const next = await broker.api.produce({ ...produceAll, entries: [entry(batchOf(["next"]))] }, signal);
+      expect(next.map(outcome)).toEqual([recordCount]);
+    }),
+  );
+
+  test("records are deleted up to the high watermark and not above", () =>
+    run(async ({ broker }) => {
+      await broker.api.produce({ ...produceAll, entries: [entry(batchOf(["a", "b"]))] }, signal);
+      const above = await broker.api.deleteRecords([{ id: ordersPartition, before: 3 as Offset }], signal);
+      expect(above).toMatchObject([{ kind: "failed", failure: { code: "OFFSET_OUT_OF_RANGE" } }]);
+      const all = await broker.api.deleteRecords([{ id: ordersPartition, before: undefined }], signal);
+      expect(all).toEqual([{ kind: "ok", value: 2 }]);
+    }));
+});
+
+test("producer ids are handed out once each, block after block", () =>
+  run(async ({ broker }) => {
+    const ids = [await broker.api.initProducerId(signal), await broker.api.initProducerId(signal)];
+    expect(ids.map(({ producerId }) => producerId)).toEqual([1000, 1001]);
+  }));
