@@ -4,8 +4,15 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Clock } from "@varve/runtime";
-import { clockContract, diskContract, entropyContract, keyValueStoreContract, type Rig } from "@varve/runtime/contract";
-import { nodeClock, nodeDisk, nodeEntropy, nodeStores } from "@varve/runtime/node";
+import {
+  clockContract,
+  compressionContract,
+  diskContract,
+  entropyContract,
+  keyValueStoreContract,
+  type Rig,
+} from "@varve/runtime/contract";
+import { nodeClock, nodeCompression, nodeDisk, nodeEntropy, nodeStores } from "@varve/runtime/node";
 
 /** Makes the port in a folder of its own, which is gone afterwards. */
 function inFolder<Port>(make: (folder: string) => Port): Rig<Port> {
@@ -21,5 +28,6 @@ function inFolder<Port>(make: (folder: string) => Port): Rig<Port> {
 
 clockContract("node", (script) => script(nodeClock, nodeClock));
 entropyContract("node", nodeEntropy);
+compressionContract("node", () => nodeCompression);
 diskContract("node", inFolder(nodeDisk));
 keyValueStoreContract("node", inFolder(nodeStores));

@@ -62,13 +62,17 @@ function inflate<Options extends ZlibOptions | ZstdOptions>(
 ): Uint8Array {
   let inflated: Inflated;
   try {
-    inflated = decompress(bytes, { ...options, info: true }) as Inflated;
+    // zlib takes no limit of 0; the byte that it may then give is found below.
+    inflated = decompress(bytes, { ...options, maxOutputLength: Math.max(1, options.maxOutputLength), info: true }) as Inflated;
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
     if (code === "ERR_BUFFER_TOO_LARGE") {
       throw new DecompressionError("too-large", `${codec}: more than ${options.maxOutputLength} bytes`, { cause });
     }
     throw new DecompressionError("damaged", `${codec}: ${message}`, { cause });
+  }
+  if (inflated.buffer.length > options.maxOutputLength) {
+    throw new DecompressionError("too-large", `${codec}: more than ${options.maxOutputLength} bytes`);
   }
   // zlib stops at the end of the stream and says nothing of what follows.
   const left = bytes.length - inflated.engine.bytesWritten;

@@ -1,7 +1,8 @@
 // The key-value store over LevelDB (`level`): every write is one batch, synced. It is loaded when the first store is opened.
 // LevelDB orders keys by their UTF-8 bytes and the port by code unit, which is the same below U+D800: keys stay there.
 
-import { mkdir } from "node:fs/promises";
+import { mkdir, open } from "node:fs/promises";
+import { dirname } from "node:path";
 import { InvariantError } from "@varve/model";
 import type { Level } from "level";
 import { DiskError } from "../disk.ts";
@@ -83,12 +84,19 @@ function storeError(error: unknown, folder: string, action: string): DiskError {
   return diskError(cause, folder, action);
 }
 
+async function syncFolder(path: string): Promise<void> {
+  await using folder = await open(path, "r");
+  await folder.sync();
+}
+
 /** @param dataFolder absolute path of the data directory, which exists. */
 export function nodeStores(dataFolder: string): OpenKeyValueStore {
   return async (folder) => {
     const path = pathBelow(dataFolder, folder);
     try {
       await mkdir(path, { recursive: true, mode: 0o700 });
+      // LevelDB syncs its own folder; the names on the way to it are ours to make durable.
+      for (let parent = dirname(path); parent.startsWith(dataFolder); parent = dirname(parent)) await syncFolder(parent);
     } catch (error) {
       throw diskError(error, folder, "make the store's folder");
     }
