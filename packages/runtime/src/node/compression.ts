@@ -54,7 +54,7 @@ interface Inflated {
   readonly engine: { readonly bytesWritten: number };
 }
 
-function inflate<Options extends ZlibOptions | ZstdOptions>(
+function inflate<Options extends (ZlibOptions | ZstdOptions) & { readonly maxOutputLength: number }>(
   codec: string,
   decompress: (bytes: Uint8Array, options: Options) => unknown,
   bytes: Uint8Array,
