@@ -27,22 +27,22 @@ function lines(output: string): Record<string, unknown>[] {
 test("a line has level, time in ISO form, process, fields and message", () => {
   const [line] = lines(run(`log.with({ node: 3 }).info("broker started", { listeners: 2, secure: false });`));
   expect(line).toMatchObject({ level: 30, node: 3, listeners: 2, secure: false, msg: "broker started" });
-  expect(line?.["time"]).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
-  expect(line?.["pid"]).toBeTypeOf("number");
+  expect(line?.time).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+  expect(line?.pid).toBeTypeOf("number");
 });
 
 test("lines that waited for the library bear the time when they were made, and stand in order", () => {
   const [first, second] = lines(
     run(`log.info("one"); const until = Date.now() + 30; while (Date.now() < until); log.warn("two"); process.exit();`),
   );
-  expect([first?.["msg"], second?.["msg"]]).toEqual(["one", "two"]);
-  expect(Date.parse(String(second?.["time"])) - Date.parse(String(first?.["time"]))).toBeGreaterThanOrEqual(30);
+  expect([first?.msg, second?.msg]).toEqual(["one", "two"]);
+  expect(Date.parse(String(second?.time)) - Date.parse(String(first?.time))).toBeGreaterThanOrEqual(30);
 });
 
 test.each(["process.exit(0);", "throw new Error('the end');", "setTimeout(() => process.exit(0), 700);"])(
   "nothing is lost by %s",
   (end) => {
-    expect(lines(run(`for (let at = 0; at < 50; at++) log.info("line " + at); ${end}`)).map((line) => line["msg"])).toEqual(
+    expect(lines(run(`for (let at = 0; at < 50; at++) log.info("line " + at); ${end}`)).map((line) => line.msg)).toEqual(
       Array.from({ length: 50 }, (_, at) => `line ${at}`),
     );
   },
@@ -54,11 +54,11 @@ test("more lines than may wait are all written", () => {
 
 test("an error is written with its stack and its causes", () => {
   const [line] = lines(run(`log.error("failed", { error: new Error("outer", { cause: new Error("inner") }) });`, 2));
-  expect(line?.["error"]).toMatch(/^Error: outer\n.*at[\s\S]*\ncaused by Error: inner\n/);
+  expect(line?.error).toMatch(/^Error: outer\n.*at[\s\S]*\ncaused by Error: inner\n/);
 });
 
 test("lines below the level are not written", () => {
-  expect(lines(run(`log.debug("a"); log.info("b"); log.warn("c"); log.error("d");`, 1, "warn")).map((line) => line["msg"])).toEqual([
+  expect(lines(run(`log.debug("a"); log.info("b"); log.warn("c"); log.error("d");`, 1, "warn")).map((line) => line.msg)).toEqual([
     "c",
     "d",
   ]);
