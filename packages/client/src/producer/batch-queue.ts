@@ -304,7 +304,8 @@ export class BatchQueue {
     } else {
       // With acks "leader" a log may lose its newest records: the rest goes on behind what is left.
       run.disagree(batch);
-      this.#again(nowMs, batch, failure);
+      this.#confirmedOn = undefined;
+      this.#takeBack(batch);
     }
   }
 

@@ -120,8 +120,10 @@ export class Run {
     return this.isBehindBreak(batch) && !batch.isDoubtful ? "take-back" : "resend";
   }
 
-  /** The batch leaves the run for the next one. */
+  /** The batch leaves the run for the next one: it is certain that it is not in the log, and so is it of those behind it. */
   takeBack(batch: PendingBatch): void {
+    this.#brokenAt = Math.min(this.#brokenAt, batch.ordinal);
+    this.#missingAt = Math.min(this.#missingAt, batch.ordinal);
     // Old attempts of it must find a higher epoch, else one could be taken for a batch of the next run that bears the same number.
     if (batch.isDoubtful) this.#needsFence = true;
     batch.isDoubtful = false;
