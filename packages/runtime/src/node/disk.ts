@@ -1,9 +1,9 @@
 // One data directory of the platform's file system. Files are 0600, folders 0700; no path leaves the directory.
 // It opens and names files; what is in one is file.ts, who may use the directory is lock.ts.
 
-import { constants, fstat, mkdirSync, open } from "node:fs";
+import { closeSync, constants, fstat, fsyncSync, mkdirSync, open, openSync } from "node:fs";
 import { mkdir, open as openFolder, readdir, rename, rmdir, stat, statfs, unlink } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { InvariantError } from "@varve/model";
 import type { Disk, DiskFile, DiskLock } from "../disk.ts";
@@ -108,11 +108,25 @@ async function attempt<Value>(path: string, action: string, call: () => Promise<
   }
 }
 
+/** Makes a folder and those above it that are missing, and their names durable: what is synced below them would be lost with them. */
+function makeDurableFolder(path: string): void {
+  const first = mkdirSync(path, { recursive: true, mode: folderMode });
+  if (first === undefined) return;
+  for (let made = path; made.length >= first.length; made = dirname(made)) {
+    const parent = openSync(dirname(made), constants.O_RDONLY);
+    try {
+      fsyncSync(parent);
+    } finally {
+      closeSync(parent);
+    }
+  }
+}
+
 /** @param dataFolder the data directory, made when missing. @throws {DiskError} when it cannot be made. */
 export function nodeDisk(dataFolder: string): Disk {
   const root = resolve(dataFolder);
   try {
-    mkdirSync(root, { recursive: true, mode: folderMode });
+    makeDurableFolder(root);
   } catch (error) {
     throw diskError(error, root, "make the data directory");
   }
