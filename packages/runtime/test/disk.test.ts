@@ -1,5 +1,6 @@
 // The disk of the platform: what only a real file system can show (modes, real errors). Its contract is run in contract.test.ts.
 
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -65,6 +66,19 @@ describe("errors", () => {
     expect(() => file.writeSync(new Uint8Array([1]), 0)).toThrow(expect.objectContaining({ kind: "io", path: "a" }));
     expect(file.size).toBe(3);
     await file.close();
+  });
+
+  test("a process that has all the files open that it may is told so", () => {
+    const program = `
+      import { nodeDisk } from "@varve/runtime/node";
+      const disk = nodeDisk(process.argv[1]);
+      let error;
+      for (let at = 0; error === undefined && at < 200; at++) await disk.open("f" + at, "create").catch((thrown) => (error = thrown));
+      process.stdout.write(error.kind);
+    `;
+    const command = `ulimit -n 64 && exec "$0" --input-type=module -e "$1" "$2"`;
+    const { stdout } = spawnSync("bash", ["-c", command, process.execPath, program, root], { cwd: import.meta.dirname, encoding: "utf8" });
+    expect(stdout).toBe("too-many-files");
   });
 
   test("a full device is no-space, from a synchronous and an asynchronous write", async () => {
