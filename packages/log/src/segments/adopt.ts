@@ -8,36 +8,41 @@ import type { AdoptedTail } from "./position.ts";
 import { type ScanEnd, scanBatches } from "./scan.ts";
 import { ActiveSegment, baseOf } from "./segment.ts";
 import { sealIndexes, writeBaseSnapshot } from "./side-files.ts";
-import type { LogState, Residue } from "./state.ts";
+import type { LogState } from "./state.ts";
 
 /** See `SegmentedLog.adoptTail`. */
 export async function adoptTail(state: LogState): Promise<AdoptedTail> {
   await quiesce(state);
-  const { residue, active } = state;
-  if (residue === undefined) return { end: active.end, keptBytes: 0, cutBytes: 0, cutBecause: undefined };
-  const totalBytes = residue.activeFileBytes - active.bytes + residue.segments.reduce((sum, { bytes }) => sum + bytes, 0);
-  let keptBytes = 0;
-  let cutBecause: string | undefined;
-  let left: Residue = residue;
-  for (;;) {
-    const begun = state.active.bytes;
-    const done = await takeSegment(state, left.activeFileBytes);
-    keptBytes += state.active.bytes - begun;
-    const next = left.segments[0];
-    if (done.kind === "bad") cutBecause = `${state.active.path} at byte ${done.bytes}: ${done.problem}`;
-    else if (next !== undefined && next.base !== state.active.end)
-      cutBecause = `the next segment begins at ${next.base}, not at ${state.active.end}`;
-    if (cutBecause !== undefined || next === undefined) break;
-    await goToNext(state);
-    left = { activeFileBytes: next.bytes, segments: left.segments.slice(1) };
-    // Whatever happens from here on, what was not taken is still there to be cut.
-    state.residue = left;
-  }
-  // A log start inside the first batch that was not trusted leaves nothing when that batch is bad.
+  const foundBytes = bytesBehind(state);
+  const begun = state.closedBytes + state.active.bytes;
+  const cutBecause = foundBytes > 0 ? await takeAll(state) : undefined;
+  const keptBytes = state.closedBytes + state.active.bytes - begun;
+  // A log start that lies behind all that was whole leaves nothing.
   const end = await cutLog(state, state.active.end);
+  if (state.epochs.raiseStart(state.logStart)) state.unsynced.epochs = true;
   state.unsynced.active = true;
   state.unsynced.folder = true;
-  return { end, keptBytes, cutBytes: totalBytes - keptBytes, cutBecause };
+  return { end, keptBytes, cutBytes: foundBytes - keptBytes, cutBecause };
+}
+
+function bytesBehind({ residue, active }: LogState): number {
+  if (residue === undefined) return 0;
+  return residue.activeFileBytes - active.bytes + residue.segments.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+/** @returns why something is left; undefined when nothing is. */
+async function takeAll(state: LogState): Promise<string | undefined> {
+  for (;;) {
+    const { activeFileBytes, segments } = state.residue!;
+    const done = await takeSegment(state, activeFileBytes);
+    if (done.kind === "bad") return `${state.active.path} at byte ${done.bytes}: ${done.problem}`;
+    const next = segments[0];
+    if (next === undefined) return undefined;
+    if (next.base !== state.active.end) return `the next segment begins at ${next.base}, not at ${state.active.end}`;
+    await goToNext(state);
+    // Whatever happens from here on, what was not taken is still there to be cut.
+    state.residue = { activeFileBytes: next.bytes, segments: segments.slice(1) };
+  }
 }
 
 /** Counts in what is whole in the active segment's file. */
@@ -64,9 +69,9 @@ function takeSegment(state: LogState, fileBytes: number): Promise<ScanEnd> {
 }
 
 async function goToNext(state: LogState): Promise<void> {
+  const { active } = state;
   await sealIndexes(state);
   await writeBaseSnapshot(state);
-  const { active } = state;
   state.unsynced.sealed.push(state.file);
   state.closed.push(active.closed());
   state.closedBytes += active.bytes;

@@ -1,5 +1,5 @@
 // Writes stamped batches behind the end, and counts them in: indexes, epochs, producers, memory. The hot path: no promise, and no
-// allocation but what a new index page or a small batch's copy takes.
+// allocation but what a new index page takes.
 
 import { invariant } from "@varve/model";
 import { baseOffsetOf, batchHeaderBytes, batchSize, lastOffsetOf, leaderEpochOf, producerIdOf } from "@varve/record";
@@ -24,7 +24,7 @@ export function appendStamped(state: LogState, batches: Uint8Array): void {
     state.residue = { activeFileBytes: state.file.size, segments: [] };
     throw error;
   }
-  noteAppended(state, batches, pinsLittle(batches));
+  noteAppended(state, batches);
 }
 
 function write({ file, active }: LogState, batches: Uint8Array): void {
@@ -34,7 +34,7 @@ function write({ file, active }: LogState, batches: Uint8Array): void {
   }
 }
 
-function noteAppended(state: LogState, batches: Uint8Array, keepViews: boolean): void {
+function noteAppended(state: LogState, batches: Uint8Array): void {
   const { active, tail } = state;
   const indexIntervalBytes = state.config["index.interval.bytes"];
   if (active.bytes === 0) active.openedMs = state.context.ports.clock.wallMs();
@@ -50,12 +50,7 @@ function noteAppended(state: LogState, batches: Uint8Array, keepViews: boolean):
     active.note(batches, at, sizeBytes, indexIntervalBytes);
     const isAll = sizeBytes === batches.length;
     const batch = isAll ? batches : batches.subarray(at, at + sizeBytes);
-    tail.add(keepViews ? batch : batch.slice(), baseOffset, lastOffsetOf(batches, at) + 1);
+    tail.add(batch, baseOffset, lastOffsetOf(batches, at) + 1);
     at += sizeBytes;
   }
-}
-
-/** Whether keeping views of the bytes keeps not much more memory alive than the bytes themselves. */
-function pinsLittle(bytes: Uint8Array): boolean {
-  return bytes.length * 2 >= bytes.buffer.byteLength;
 }

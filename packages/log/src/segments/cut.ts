@@ -165,6 +165,8 @@ function forgetBehind(state: LogState, end: number): void {
   state.damage.keepWithin(0, end);
   state.hints.clear();
   state.generation += 1;
+  state.context.indexes.drop(state.active.offsets.path);
+  state.context.indexes.drop(state.active.times.path);
   if (state.scrubFrom > end) state.scrubFrom = state.logStart;
   const { position } = state;
   for (const promise of state.promised) if (end < 0 || promise.position.offset > position.offset) promise.position = position;

@@ -34,6 +34,8 @@ export class EpochCache {
   /** A batch of `epoch` stands at `offset`, behind all that was noted. @returns whether the epoch is new; one that is not above the last is not. */
   note(epoch: number, offset: number): boolean {
     if (epoch <= this.#latest) return false;
+    // The epoch of an emptied log began where the new one does, and wrote nothing that is left.
+    while (this.#entries.length > 0 && this.#entries.at(-1)!.startOffset >= offset) this.#entries.pop();
     this.#entries.push({ epoch, startOffset: offset as Offset });
     if (this.#entries.length > epochsMax) this.#entries.shift();
     this.#latest = epoch;

@@ -72,10 +72,12 @@ function chooseHome({ segments }: Inventory, trusted: Trusted, logStart: Offset)
     const { offset, segmentBase, bytes } = trusted.position;
     const found = segments.find(({ base }) => base === segmentBase);
     if (found !== undefined || bytes === 0) return { base: segmentBase, found, isMissing: found === undefined };
-    // What it held is lost. The log goes on behind it, and the gap is found by whoever reads there.
+    // What it held is gone: below the log start by retention, else lost. The log goes on behind it; the gap is found by whoever reads there.
     return { base: offset, found: segments.find(({ base }) => base === offset), isMissing: true };
   }
-  const found = trusted.kind === "all" ? segments.at(-1) : segments.findLast(({ base }) => base <= trusted.offset);
+  // A segment that begins at the offset may have been made after the truncation, and have come to the disk before it: nothing of it is
+  // trusted, and the end is looked for in the one before, which may still be longer than it must be.
+  const found = trusted.kind === "all" ? segments.at(-1) : (segments.findLast(({ base }) => base < trusted.offset) ?? segments.find(({ base }) => base === trusted.offset));
   const base = found?.base ?? (trusted.kind === "all" ? logStart : trusted.offset);
   return { base, found, isMissing: found === undefined };
 }
@@ -94,18 +96,28 @@ async function deriveHome(state: LogState, trusted: Trusted, fileBytes: number):
   const offsetMax = trusted.kind === "all" ? Number.MAX_SAFE_INTEGER : trusted.kind === "offset" ? trusted.offset : trusted.position.offset;
   const bytesMax = trusted.kind === "position" && trusted.position.segmentBase === base ? trusted.position.bytes : fileBytes;
   const snapshot = await newestSnapshot(state, offsetMax);
-  state.active = restartAt(state, snapshot, Math.min(bytesMax, fileBytes));
+  const restart = await newestSnapshot(state, offsetMax, (found) => found.restart?.segmentBase === base);
+  state.active = restartAt(state, restart, Math.min(bytesMax, fileBytes));
   await restoreProducers(state, snapshot, state.closed, base);
   const { active } = state;
+  const { logger } = state.context.ports;
+  if (trusted.kind === "position" && trusted.position.segmentBase !== base && offsetMax > state.logStart) {
+    logger.error("a segment of a log is missing", { folder: state.folder, base: trusted.position.segmentBase, to: offsetMax });
+  }
   const done = await scanHome(state, snapshot, offsetMax, Math.min(bytesMax, fileBytes));
   noteOpened(state);
-  // The end that must be there: the mark's, or that of the snapshot which a close leaves.
-  const mustEnd = trusted.kind === "position" ? trusted.position.offset : trusted.kind === "all" ? snapshot.offset : active.end;
+  const mustEnd = endThatMustBe(trusted, snapshot, done, active);
   if (active.end >= mustEnd && bytesMax <= fileBytes) return;
-  const { logger } = state.context.ports;
   logger.error("a log has lost records that were on the disk", { file: active.path, from: active.end, to: mustEnd, problem: done.problem });
-  if (bytesMax <= fileBytes) goOnBehindDamage(active, bytesMax, mustEnd as Offset);
+  if (bytesMax <= fileBytes && trusted.kind !== "offset") goOnBehindDamage(active, bytesMax, mustEnd as Offset);
   else await goOnBehindLoss(state, mustEnd as Offset, fileBytes);
+}
+
+/** The mark's, or that of the snapshot which a close leaves; a truncation's, unless a batch lies across it. */
+function endThatMustBe(trusted: Trusted, snapshot: TakenSnapshot, done: ScanEnd, active: ActiveSegment): number {
+  if (trusted.kind === "all") return snapshot.offset;
+  if (trusted.kind === "position") return trusted.position.offset;
+  return done.kind === "stopped" ? active.end : trusted.offset;
 }
 
 /** The segment as the snapshot knows it, when it does; else from its first byte on. */

@@ -17,7 +17,7 @@ export type Trusted =
   | { readonly kind: "position"; readonly position: LogPosition }
   /**
    * Everything below an offset whose byte is not known: the log start of a log that was never marked, or where a truncation below the
-   * mark ended the log. An offset inside a batch counts as that batch's base.
+   * mark ended the log. It is the base of a batch there (`cutEnd` says which), or the log start.
    */
   | { readonly kind: "offset"; readonly offset: Offset };
 

@@ -14,13 +14,17 @@ export interface TakenSnapshot extends ProducerSnapshot {
   readonly offset: Offset;
 }
 
-/** @returns the newest whole snapshot at or below `offset`. */
-export async function newestSnapshot(state: LogState, offset: number): Promise<TakenSnapshot> {
+/** @returns the newest whole snapshot at or below `offset` that will do. */
+export async function newestSnapshot(
+  state: LogState,
+  offset: number,
+  willDo: (snapshot: ProducerSnapshot) => boolean = () => true,
+): Promise<TakenSnapshot> {
   const { disk, compression, clock } = state.context.ports;
   for (const taken of state.snapshots.filter((snapshot) => snapshot <= offset).reverse()) {
     const bytes = await readSmallFile(disk, segmentPath(state.folder, taken, "snapshot"), snapshotBytesMax);
     const decoded = bytes === undefined ? undefined : decodeProducerSnapshot(bytes, compression, clock.wallMs());
-    if (decoded !== undefined) return { ...decoded, offset: taken as Offset };
+    if (decoded !== undefined && willDo(decoded)) return { ...decoded, offset: taken as Offset };
   }
   const first = Math.min(state.segments[0]!.base, offset);
   return { producers: [], restart: undefined, offset: first as Offset };

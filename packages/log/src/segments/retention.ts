@@ -12,6 +12,7 @@ import type { ClosedSegment } from "./segment.ts";
 import { dropSnapshots } from "./side-files.ts";
 import { timeFormat } from "./sparse-index.ts";
 import type { LogState } from "./state.ts";
+import { syncLog } from "./sync.ts";
 
 /** See `SegmentedLog.retentionStart`. Source: kafka-protocol.md 3.8. */
 export async function retentionStart(state: LogState, nowMs: number, highWatermark: Offset): Promise<Offset | undefined> {
@@ -33,6 +34,9 @@ export async function retentionStart(state: LogState, nowMs: number, highWaterma
 
 /** See `SegmentedLog.deleteBelowStart`. */
 export async function deleteBelowStart(state: LogState): Promise<number> {
+  if (!state.closed.some(({ end }) => end <= state.logStart)) return 0;
+  // What goes is told of by the snapshot at its end alone.
+  await syncLog(state);
   await rebuildsDone(state);
   let deleted = 0;
   for (;;) {

@@ -75,7 +75,10 @@ export interface SegmentedLog {
   reset(start: Offset): Promise<void>;
   /** Moves `logStart` (a no-op at or below it), and deletes nothing. @param start at most `logEnd`. */
   raiseStart(start: Offset): void;
-  /** Deletes the segments that lie wholly below `logStart`, oldest first, never the active one. @returns how many. */
+  /**
+   * Deletes the segments that lie wholly below `logStart`, oldest first, never the active one. The last mark stands at or above `logStart`
+   * (journal.md 8), else a restart finds the producers' state of what went between the two missing. @returns how many.
+   */
   deleteBelowStart(): Promise<number>;
 
   /** After `open` behind a trusted place: scans on from there, keeps what is whole, writes that again (journal.md 6.5), cuts the rest. */

@@ -8,15 +8,13 @@ import { segmentPath } from "./names.ts";
 import { encodeProducerSnapshot } from "./producer-snapshot.ts";
 import type { LogState } from "./state.ts";
 
-/** A restart reads at most about this much of a segment below the last mark. */
-export const checkpointIntervalBytes = 8_388_608;
-/** Snapshots that are kept besides those at the bases of segments: the newest, and one that the last mark has surely passed. */
-const newestSnapshotsKept = 2;
+/** Snapshots that are kept besides those at the bases of segments and the newest: one that the last mark has surely passed. */
+const olderSnapshotsKept = 1;
 
 /** @returns the writing of the side files for the present end, when enough has been appended since the last time; never two at once. */
 export function checkpointWhenDue(state: LogState): Promise<void> | undefined {
-  if (state.isChanging || state.checkpointing !== undefined || state.active.bytes - state.checkpointBytes < checkpointIntervalBytes)
-    return undefined;
+  if (state.isChanging || state.checkpointing !== undefined) return undefined;
+  if (state.active.bytes - state.checkpointBytes < state.context.checkpointIntervalBytes) return undefined;
   const { logger } = state.context.ports;
   const done = writeCheckpoint(state).catch((error: unknown) => {
     if (!(error instanceof DiskError) || error.kind !== "no-space") throw error;
@@ -54,7 +52,7 @@ export async function sealIndexes(state: LogState): Promise<void> {
   active.indexMaxTimestamp();
   for (const index of [active.offsets, active.times]) {
     await index.flush(context.ports.disk, context.indexes, index.count, false);
-    state.unsynced.indexes.push(index.path);
+    state.unsynced.sideFiles.push(index.path);
   }
   state.unsynced.folder = true;
 }
@@ -63,6 +61,9 @@ export async function sealIndexes(state: LogState): Promise<void> {
 export async function writeBaseSnapshot(state: LogState): Promise<void> {
   const { active, context, producers } = state;
   await writeSnapshot(state, active.end, encodeProducerSnapshot(producers.all(), undefined, context.ports.compression));
+  // Once the segments below are deleted, nothing else tells of their producers.
+  state.unsynced.sideFiles.push(segmentPath(state.folder, active.end, "snapshot"));
+  state.unsynced.folder = true;
 }
 
 async function writeSnapshot(state: LogState, offset: Offset, bytes: Uint8Array): Promise<void> {
@@ -72,9 +73,9 @@ async function writeSnapshot(state: LogState, offset: Offset, bytes: Uint8Array)
   if (!state.snapshots.includes(offset)) state.snapshots.push(offset);
   state.snapshots.sort((a, b) => a - b);
   const bases = new Set<number>(state.segments.map(({ base }) => base));
-  bases.add(state.active.end);
+  bases.add(offset);
   const others = state.snapshots.filter((snapshot) => !bases.has(snapshot));
-  await dropSnapshots(state, (snapshot) => others.slice(0, -newestSnapshotsKept).includes(snapshot));
+  await dropSnapshots(state, (snapshot) => others.slice(0, -olderSnapshotsKept).includes(snapshot));
 }
 
 /** Deletes snapshots. The caller sees to it that this becomes durable where one that came back would be wrong. */

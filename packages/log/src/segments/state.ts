@@ -20,8 +20,8 @@ export interface Unsynced {
   active: boolean;
   /** Files of closed segments, still open for their last sync. */
   sealed: DiskFile[];
-  /** Paths of index files that were finished. */
-  indexes: string[];
+  /** Paths of the side files that a closed segment leaves for good: its indexes, and the snapshot at its end. */
+  sideFiles: string[];
   epochs: boolean;
   /** Names were made, replaced or removed. */
   folder: boolean;
@@ -94,7 +94,7 @@ export class LogState {
 
   get isDirty(): boolean {
     const { unsynced } = this;
-    return unsynced.active || unsynced.folder || unsynced.epochs || unsynced.sealed.length > 0 || unsynced.indexes.length > 0;
+    return unsynced.active || unsynced.folder || unsynced.epochs || unsynced.sealed.length > 0 || unsynced.sideFiles.length > 0;
   }
 
   /** All segments, lowest first. */
@@ -117,5 +117,5 @@ export class LogState {
 }
 
 export function nothingUnsynced(): Unsynced {
-  return { contentBytes: 0, active: false, sealed: [], indexes: [], epochs: false, folder: false };
+  return { contentBytes: 0, active: false, sealed: [], sideFiles: [], epochs: false, folder: false };
 }

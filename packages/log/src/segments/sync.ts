@@ -29,7 +29,7 @@ async function syncTaken(state: LogState, unsynced: Unsynced, before: Promise<vo
   const epochs = unsynced.epochs ? encodeEpochs(state.epochs.entries) : undefined;
   const waits: Promise<void>[] = [
     ...unsynced.sealed.map((file) => file.sync()),
-    ...unsynced.indexes.map((path) => syncIfThere(disk, path)),
+    ...unsynced.sideFiles.map((path) => syncIfThere(disk, path)),
   ];
   if (unsynced.active) waits.push(state.file.sync());
   if (epochs !== undefined) waits.push(replaceFile(disk, `${state.folder}/${epochCheckpointName}`, epochs, true));
@@ -53,7 +53,7 @@ function giveBack(state: LogState, taken: Unsynced): void {
   unsynced.contentBytes += taken.contentBytes;
   unsynced.active ||= taken.active;
   unsynced.sealed.unshift(...taken.sealed);
-  unsynced.indexes.unshift(...taken.indexes);
+  unsynced.sideFiles.unshift(...taken.sideFiles);
   unsynced.epochs ||= taken.epochs;
   unsynced.folder ||= taken.folder;
 }

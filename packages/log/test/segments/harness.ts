@@ -47,6 +47,7 @@ export interface ContextOptions {
   readonly tailBytesMax?: number;
   readonly openFilesMax?: number;
   readonly producerExpiryMs?: number;
+  readonly checkpointIntervalBytes?: number;
 }
 
 export function contextOf(ports: Pick<MachinePorts, "disk" | "clock" | "logger">, options: ContextOptions = {}): SegmentContext {

@@ -55,6 +55,6 @@ test("a log that was closed opens with all that it held, and reads no content fo
     expect(log.logEnd).toBe(endOf(kept.at(-1)!));
     expect(log.latestEpoch).toEqual({ epoch: 0, startOffset: 0 });
     expect(joined(await readAll(log, 0, log.logEnd))).toEqual(joined(kept));
-    expect(basesOf(await log.read(toOffset(7), 1, log.logEnd))).toEqual([6]);
+    expect(basesOf(await log.read(toOffset(8), 1, log.logEnd))).toEqual([7]);
   });
 });
