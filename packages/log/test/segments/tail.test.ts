@@ -18,7 +18,12 @@ test("batches are read back to back, from the one that holds the offset, as far 
   tail.add(batch(3, 2), 15, 20);
   tail.add(batch(1, 3), 20, 21);
   expect(tail.start).toBe(10);
-  expect(tail.read(12, 1_000, 1_000)).toEqual({ kind: "batches", chunks: [new Uint8Array([1, 1, 2, 2, 2, 3])], byteLength: 6, nextOffset: 21 });
+  expect(tail.read(12, 1_000, 1_000)).toEqual({
+    kind: "batches",
+    chunks: [new Uint8Array([1, 1, 2, 2, 2, 3])],
+    byteLength: 6,
+    nextOffset: 21,
+  });
   expect(bytesRead(tail, 15, 4)).toEqual([2, 2, 2, 3]);
   expect(bytesRead(tail, 15, 1)).toEqual([2, 2, 2]);
   expect(tail.read(10, 1_000, 19)).toMatchObject({ byteLength: 2, nextOffset: 15 });
