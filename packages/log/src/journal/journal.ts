@@ -78,7 +78,7 @@ export class Journal {
 
   /** Every frame that stands in the ring is void. */
   static async open(ports: JournalPorts, options: JournalOptions): Promise<Journal> {
-    return new Journal(ports, options, await Ring.open(ports.disk, ports.logger, { ...options, ...options.tuning }));
+    return new Journal(ports, options, await Ring.open(ports, { ...options, ...options.tuning }));
   }
 
   /** Makes the ring's missing files in the background. */

@@ -2,7 +2,7 @@
 // void. It hands out places and keeps the files' order; what makes frames void is flusher.ts, what is written is committer.ts.
 
 import { invariant } from "@varve/model";
-import { type Disk, DiskError, type DiskFile, type Logger, syncWriteBytesMax } from "@varve/runtime";
+import { type Clock, type Disk, DiskError, type DiskFile, type Logger, sleep, syncWriteBytesMax } from "@varve/runtime";
 import { alignRound } from "./frame.ts";
 import type { JournalPartition } from "./journal-partition.ts";
 
@@ -27,6 +27,12 @@ export interface Place {
   readonly position: number;
 }
 
+export interface RingPorts {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
 export interface RingOptions {
   readonly files: number;
   readonly fileBytes: number;
@@ -36,8 +42,7 @@ export interface RingOptions {
 }
 
 export class Ring {
-  readonly #disk: Disk;
-  readonly #logger: Logger;
+  readonly #ports: RingPorts;
   readonly #options: RingOptions;
   readonly #free: RingFile[];
   /** Oldest first; the last one is being written. */
@@ -45,16 +50,16 @@ export class Ring {
   /** The largest round that some file can hold. */
   roundBytesMax: number;
 
-  private constructor(disk: Disk, logger: Logger, options: RingOptions, files: RingFile[]) {
-    this.#disk = disk;
-    this.#logger = logger;
+  private constructor(ports: RingPorts, options: RingOptions, files: RingFile[]) {
+    this.#ports = ports;
     this.#options = options;
     this.#free = files;
     this.roundBytesMax = Math.max(...files.map(({ sizeBytes }) => sizeBytes));
   }
 
   /** Opens the files that are there, whose frames are all void; makes the first one when there is none. */
-  static async open(disk: Disk, logger: Logger, options: RingOptions): Promise<Ring> {
+  static async open(ports: RingPorts, options: RingOptions): Promise<Ring> {
+    const { disk } = ports;
     const files: RingFile[] = [];
     const firstBytes = Math.min(options.fileBytes, options.firstFileBytesMax);
     for (const name of await listRing(disk)) {
@@ -66,8 +71,8 @@ export class Ring {
     }
     // A file that an earlier life made may have its name in the page cache only.
     await disk.syncFolder(journalFolder);
-    if (files.length === 0) files.push(await makeFile(disk, ringName(0), firstBytes));
-    return new Ring(disk, logger, options, files);
+    if (files.length === 0) files.push(await makeFile(ports, ringName(0), firstBytes, "at-once"));
+    return new Ring(ports, options, files);
   }
 
   /** Bytes of all files. */
@@ -120,25 +125,26 @@ export class Ring {
   }
 
   /**
-   * Makes the files that are still missing, in the background: zeros, synced once, so that a round never changes a file's length.
+   * Makes the files that are still missing, in the background: zeros, synced, so that a round never changes a file's length.
    * @param isStopped asked between files.
    */
   async grow(isStopped: () => boolean, grown: () => void): Promise<void> {
     const { files, fileBytes, diskFreeBytesMin } = this.#options;
+    const { disk, logger } = this.#ports;
     const present = new Set([...this.#free, ...this.#used].map(({ name }) => name));
     for (let number = 0; present.size < files && !isStopped(); number++) {
       const name = ringName(number);
       if (present.has(name)) continue;
-      const { freeBytes } = await this.#disk.space();
+      const { freeBytes } = await disk.space();
       if (freeBytes < fileBytes + diskFreeBytesMin) {
-        this.#logger.warn("the journal keeps its size: the disk has no room for another file", { files: present.size, freeBytes });
+        logger.warn("the journal keeps its size: the disk has no room for another file", { files: present.size, freeBytes });
         return;
       }
       try {
-        this.#free.push(await makeFile(this.#disk, name, fileBytes));
+        this.#free.push(await makeFile(this.#ports, name, fileBytes, "at-leisure"));
       } catch (error) {
         if (!(error instanceof DiskError) || error.kind !== "no-space") throw error;
-        this.#logger.warn("the journal keeps its size: the disk is full", { files: present.size, file: name });
+        logger.warn("the journal keeps its size: the disk is full", { files: present.size, file: name });
         return;
       }
       present.add(name);
@@ -179,12 +185,19 @@ function use(file: RingFile, bytes: number): Place {
 }
 
 /** Makes a file of zeros, or fills up one whose making was cut short; durable when it resolves. */
-async function makeFile(disk: Disk, name: string, sizeBytes: number): Promise<RingFile> {
+async function makeFile({ disk, clock }: RingPorts, name: string, sizeBytes: number, pace: "at-once" | "at-leisure"): Promise<RingFile> {
   const path = `${journalFolder}/${name}`;
   const file = await disk.open(path, (await disk.list(journalFolder)).includes(name) ? "write" : "create");
   try {
     const zeros = new Uint8Array(Math.min(sizeBytes, syncWriteBytesMax));
-    for (let at = file.size; at < sizeBytes; at += zeros.length) await file.write(zeros.subarray(0, Math.min(zeros.length, sizeBytes - at)), at);
+    for (let at = file.size; at < sizeBytes; at += zeros.length) {
+      const beganMs = clock.monotonicMs();
+      await file.write(zeros.subarray(0, Math.min(zeros.length, sizeBytes - at)), at);
+      if (pace === "at-once") continue;
+      // Rounds have the disk to themselves for at least half of the time.
+      await file.sync();
+      await sleep(clock, clock.monotonicMs() - beganMs);
+    }
     await file.sync();
     await disk.syncFolder(journalFolder);
   } catch (error) {
