@@ -258,13 +258,13 @@ describe("receive windows", () => {
   }
 
   test("a connection with a bulk method gets a wide one: the caller goes on writing, and the network counts it", async () => {
-    const network = grpcNetwork();
+    const network = grpcNetwork({ receiveWindowBytes: 4_194_304 });
     expect(await asksForMore(bulkMethod, network, 30_000)).toBe(true);
     expect(network.widenedConnections).toBe(1);
   });
 
   test("one without keeps the narrow one of HTTP/2, and holds little memory for a caller that is not read", async () => {
-    const network = grpcNetwork();
+    const network = grpcNetwork({ receiveWindowBytes: 4_194_304 });
     expect(await asksForMore(method, network, 500)).toBe(false);
     expect(network.widenedConnections).toBe(0);
   });

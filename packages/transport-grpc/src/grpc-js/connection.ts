@@ -27,9 +27,9 @@ export class GrpcConnection implements MessageConnection {
   #isClosed = false;
   #whenEmpty: (() => void) | undefined;
 
-  constructor(address: string, options: ConnectOptions) {
+  constructor(address: string, options: ConnectOptions, receiveWindowBytes: number) {
     this.address = address;
-    this.#client = new Client(target(address), credentials.createInsecure(), channelOptions(options));
+    this.#client = new Client(target(address), credentials.createInsecure(), channelOptions(options, receiveWindowBytes));
   }
 
   open(method: string, events: StreamEvents): OutgoingStream {

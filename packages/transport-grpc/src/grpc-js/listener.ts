@@ -31,7 +31,7 @@ export class GrpcListener implements MessageListener {
   }
 
   /** @param onWidened called for each connection whose receive window has become wide. @throws when the address is taken. */
-  static async bind(options: ListenOptions, accept: Accept, onWidened: () => void): Promise<GrpcListener> {
+  static async bind(options: ListenOptions, accept: Accept, receiveWindowBytes: number, onWidened: () => void): Promise<GrpcListener> {
     const server = new Server(serverOptions(options));
     const port = await new Promise<number>((resolve, reject) =>
       server.bindAsync(options.address, ServerCredentials.createInsecure(), (error, bound) =>
@@ -39,7 +39,7 @@ export class GrpcListener implements MessageListener {
       ),
     );
     const address = `${options.address.slice(0, options.address.lastIndexOf(":"))}:${port}`;
-    const receiveWindow = new ReceiveWindow(port, options.bulkMethods, onWidened);
+    const receiveWindow = new ReceiveWindow(port, options.bulkMethods, receiveWindowBytes, onWidened);
     const listener = new GrpcListener(server, address, receiveWindow, accept);
     receiveWindow.open();
     const handle = (call: ServerDuplexStream<Uint8Array, OutgoingMessage>) => listener.#take(call);

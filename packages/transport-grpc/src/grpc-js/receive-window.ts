@@ -4,7 +4,7 @@
 
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { ServerHttp2Session, ServerHttp2Stream } from "node:http2";
-import { connectionWindowBytes, streamWindowBytes } from "./settings.ts";
+import { streamsPerConnectionWindow } from "./settings.ts";
 
 const channelName = "http2.server.stream.created";
 
@@ -17,12 +17,14 @@ interface StreamCreated {
 export class ReceiveWindow {
   readonly #port: number;
   readonly #bulkMethods: ReadonlySet<string>;
+  readonly #byteLength: number;
   readonly #seen = new WeakSet<ServerHttp2Session>();
   readonly #onWidened: () => void;
 
-  /** @param port of the listener. @param onWidened called when a peer has confirmed its wider window. */
-  constructor(port: number, bulkMethods: readonly string[], onWidened: () => void) {
+  /** @param port of the listener. @param byteLength of one stream's. @param onWidened called when a peer has confirmed its wider window. */
+  constructor(port: number, bulkMethods: readonly string[], byteLength: number, onWidened: () => void) {
     this.#port = port;
+    this.#byteLength = byteLength;
     this.#bulkMethods = new Set(bulkMethods);
     this.#onWidened = onWidened;
   }
@@ -42,9 +44,9 @@ export class ReceiveWindow {
     const session = stream.session as ServerHttp2Session | undefined;
     if (session === undefined || session.destroyed || session.socket.localPort !== this.#port || this.#seen.has(session)) return;
     this.#seen.add(session);
-    session.setLocalWindowSize(connectionWindowBytes);
+    session.setLocalWindowSize(this.#byteLength * streamsPerConnectionWindow);
     // It reaches the streams that are open already, the first one included (RFC 9113, 6.9.2).
-    session.settings({ initialWindowSize: streamWindowBytes }, (error) => {
+    session.settings({ initialWindowSize: this.#byteLength }, (error) => {
       if (!error) this.#onWidened();
     });
   };
