@@ -3,14 +3,24 @@
 
 import { ClusterError, type ErrorCode } from "@varve/model";
 import { type Clock, type Entropy, sleep } from "@varve/runtime";
-import type { FetchCall, FetchCallEvents, GrpcCaller, ProduceCall, ProduceCallEvents } from "@varve/transport-grpc";
+import {
+  defaultGrpcLimits,
+  type FetchCall,
+  type FetchCallEvents,
+  type GrpcCaller,
+  type ProduceCall,
+  type ProduceCallEvents,
+} from "@varve/transport-grpc";
 import { Backoff } from "./backoff.ts";
 import { withDeadline } from "./deadline.ts";
 
 /** Addresses that are remembered. */
 export const brokersMax = 1_000;
-/** Produce and fetch streams on one connection; the next one goes on a further connection. Below what a server allows, calls included. */
-export const streamsPerConnectionMax = 64;
+/** Produce and fetch streams on one connection, which is what a server allows; the next one goes on a further connection. */
+export const streamsPerConnectionMax: number = defaultGrpcLimits.dataStreamsPerConnectionMax;
+
+/** A look-up gives up on one broker, and asks the next, after this part of the whole time: one that says nothing is not waited for alone. */
+const lookUpAttempts = 3;
 
 /** One connection to one broker, as far as the client uses it. */
 export type Connection = Pick<GrpcCaller, "address" | "admin" | "openProduce" | "openFetch" | "close">;
@@ -109,7 +119,9 @@ export class Brokers {
       what,
       async (within) => {
         try {
-          return await call(this.current, within);
+          return await withDeadline(this.#options.clock, this.#options.requestTimeoutMs / lookUpAttempts, what, within, (attempt) =>
+            call(this.current, attempt),
+          );
         } catch (error) {
           if (error instanceof ClusterError && elsewhereCodes.has(error.code)) this.#turnToNext();
           throw error;

@@ -59,7 +59,7 @@ function play(driver: QueueDriver, steps: readonly Step[], mayLose: boolean): vo
 }
 
 const steps = fc.array(step, { minLength: 20, maxLength: 150, size: "max" });
-const runs = Number(process.env["VARVE_PROPERTY_RUNS"] ?? 1_000);
+const runs = Number(process.env.VARVE_PROPERTY_RUNS ?? 1_000);
 
 test("any faults leave the records in order, once, and what was said of each is true", () => {
   fc.assert(

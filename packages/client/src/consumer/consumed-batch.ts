@@ -91,6 +91,8 @@ class RecordWalk {
   #at = 0;
   #nextAt = 0;
   #isOpen = false;
+  /** The first record that is not read yet. */
+  #first = 0;
 
   constructor(fields: ConsumedBatchFields) {
     this.#fields = fields;
@@ -104,6 +106,7 @@ class RecordWalk {
         if (!this.#isOpen && !this.#open()) return false;
         while (this.reader.next()) {
           const { offset } = this.reader;
+          this.#first = offset + 1;
           if (offset >= from && offset < nextOffset) return true;
         }
       } catch (error) {
@@ -120,6 +123,7 @@ class RecordWalk {
     while (this.#nextAt < bytes.length) {
       this.#at = this.#nextAt;
       this.#nextAt += batchSize(bytes, this.#at);
+      this.#first = baseOffsetOf(bytes, this.#at);
       if (isControl(attributesOf(bytes, this.#at))) continue;
       this.#isOpen = true;
       this.reader.open(bytes, this.#at, { verify: false });
@@ -130,7 +134,7 @@ class RecordWalk {
 
   #damaged(cause: ClusterError): void {
     const { bytes, topic, partition, from, onDamage } = this.#fields;
-    const first = Math.max(from, baseOffsetOf(bytes, this.#at), this.reader.offset + 1) as Offset;
+    const first = Math.max(from, this.#first) as Offset;
     const resumeAt = (lastOffsetOf(bytes, this.#at) + 1) as Offset;
     const message = `${topic}-${partition}: the records from offset ${first} to ${resumeAt - 1} cannot be read: ${cause.message}`;
     onDamage(new DamagedRecordsError(cause.code, message, { topic, partition, from: first, resumeAt, cause }));

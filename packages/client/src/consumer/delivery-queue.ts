@@ -27,10 +27,6 @@ export class DeliveryQueue {
     return this.#deliveries.length === 0;
   }
 
-  get ending(): Ending | undefined {
-    return this.#ending;
-  }
-
   push(delivery: Delivery): void {
     const waiter = this.#waiters.shift();
     if (waiter === undefined) this.#deliveries.push(delivery);
@@ -53,16 +49,24 @@ export class DeliveryQueue {
     return dropped;
   }
 
+  /** Tells those who wait that nothing more will come. */
+  tellDone(): void {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const { resolve } of waiters) resolve(undefined);
+  }
+
   /** The first ending counts. */
   end(ending: Ending): void {
     if (this.#ending !== undefined) return;
     this.#ending = ending;
+    if (ending.kind === "done") {
+      this.tellDone();
+      return;
+    }
     const waiters = this.#waiters;
     this.#waiters = [];
-    for (const { resolve, reject } of waiters) {
-      if (ending.kind === "failed") reject(ending.error);
-      else resolve(undefined);
-    }
+    for (const { reject } of waiters) reject(ending.error);
   }
 
   /** Ends at once: what is here is not given out any more. It is the caller's to free. */

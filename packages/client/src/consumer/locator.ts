@@ -20,26 +20,36 @@ export interface PlacedPartition extends TopicPartition {
   readonly place: Place;
 }
 
-/**
- * @returns one for each item, in their order.
- * @throws {ClusterError} UNKNOWN_TOPIC_OR_PARTITION and what else will not pass; the signal's reason.
- */
-export async function locate(
+/** Repeats `work` until it succeeds, fails in a way that will not pass, or nobody waits any more: a reader has no deadline of its own. */
+export async function persist<T>(
   context: ClientContext,
   backoff: Backoff,
-  items: readonly PlacedPartition[],
   signal: AbortSignal,
-): Promise<readonly Located[]> {
+  work: () => Promise<T | undefined>,
+): Promise<T> {
   for (let failures = 1; ; failures += 1) {
     try {
-      const located = await attempt(context, items, signal);
-      if (located !== undefined) return located;
+      const result = await work();
+      if (result !== undefined) return result;
     } catch (error) {
       const passes = error instanceof ClusterError && error.retriable && error.code !== "UNKNOWN_TOPIC_OR_PARTITION";
       if (signal.aborted || !passes) throw error;
     }
     await sleep(context.ports.clock, backoff.delayMs(failures), signal);
   }
+}
+
+/**
+ * @returns one for each item, in their order.
+ * @throws {ClusterError} UNKNOWN_TOPIC_OR_PARTITION and what else will not pass; the signal's reason.
+ */
+export function locate(
+  context: ClientContext,
+  backoff: Backoff,
+  items: readonly PlacedPartition[],
+  signal: AbortSignal,
+): Promise<readonly Located[]> {
+  return persist(context, backoff, signal, () => attempt(context, items, signal));
 }
 
 /** @returns undefined when a topic was created again while it was asked about. */

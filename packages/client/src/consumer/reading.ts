@@ -12,7 +12,7 @@ import { ConsumedBatch } from "./consumed-batch.ts";
 import type { Assignment, ConsumerOptions } from "./consumer-options.ts";
 import { type Delivery, DeliveryQueue, type Ending } from "./delivery-queue.ts";
 import { Fetcher, type HeldAnswer } from "./fetcher.ts";
-import { locate, type Place } from "./locator.ts";
+import { locate, type Place, persist } from "./locator.ts";
 import { PartitionPosition } from "./position.ts";
 import type { BatchSource } from "./record-stream.ts";
 
@@ -96,8 +96,12 @@ export class Reading implements BatchSource {
 
   async take(): Promise<ConsumedBatch | undefined> {
     this.#doneWithTaken();
+    if (this.#isDone) this.close();
     const delivery = await this.#queue.next();
-    if (delivery === undefined) return undefined;
+    if (delivery === undefined) {
+      this.close();
+      return undefined;
+    }
     if (delivery.kind === "error") throw delivery.error;
     const { position, batch, held } = delivery;
     this.#taken = { position, batch, held, isStale: false };
@@ -130,7 +134,8 @@ export class Reading implements BatchSource {
         assignments.push(item);
         continue;
       }
-      const { partitions: known } = await this.#context.metadata.resolve(item, this.#ending.signal);
+      const { signal } = this.#ending;
+      const { partitions: known } = await persist(this.#context, this.#backoff, signal, () => this.#context.metadata.resolve(item, signal));
       if (partitions === undefined) topics.push(item);
       for (const partition of partitions ?? known.keys()) assignments.push({ topic: item, partition });
     }
@@ -301,8 +306,13 @@ export class Reading implements BatchSource {
     held.release();
   }
 
+  /** Whether everything up to the end was fetched, and taken. */
+  get #isDone(): boolean {
+    return this.#queue.isEmpty && this.positions.length > 0 && this.positions.every(({ isAtEnd }) => isAtEnd);
+  }
+
   #checkDone(): void {
-    if (this.positions.length > 0 && this.positions.every(({ isAtEnd }) => isAtEnd)) this.#queue.end({ kind: "done" });
+    if (this.#isDone) this.#queue.tellDone();
   }
 
   /** @param isOver what is fetched is not wanted either. */
