@@ -86,7 +86,7 @@ export const consumeFlags = {
     short: "o",
     value: "place",
     default: "start",
-    about: "start, end, @offset, a time as in 2026-05-01T12:00:00Z, or how long ago as in -2h",
+    about: "Where to begin: start, end, @offset, a time as in 2026-05-01T12:00:00Z, or how long ago as in -2h",
   },
   until: { kind: "text", short: "u", value: "place", about: "Stop before this place; end, what is stored now, when not given" },
   follow: { kind: "switch", short: "f", about: "Wait for new records instead of stopping at the end" },
