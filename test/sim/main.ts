@@ -36,7 +36,7 @@ async function main(): Promise<number> {
   const first = integer("first-seed", values["first-seed"]);
   const seeds = Array.from({ length: count }, (_, at) => first + at);
   if (values.trace) return trace(first);
-  const report = new Report(performance.now());
+  const report = new Report(performance.now(), (text) => process.stdout.write(text));
   await runSeeds({ seeds, jobs: Math.max(1, integer("jobs", values.jobs)), done: (outcome) => report.add(outcome) });
   const repeats = seeds.filter((_, at) => at % seedsPerRepeat === 0);
   await runSeeds({ seeds: repeats, jobs: Math.max(1, integer("jobs", values.jobs)), done: (outcome) => report.addRepeat(outcome) });

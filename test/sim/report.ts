@@ -10,13 +10,16 @@ const tailLines = 40;
 
 export class Report {
   readonly #startedMs: number;
+  readonly #say: (text: string) => void;
   readonly #outcomes = new Map<number, SeedOutcome>();
-  readonly #failures: string[] = [];
+  #failures = 0;
   readonly #counts = new Map<string, number>();
   #repeats = 0;
 
-  constructor(startedMs: number) {
+  /** @param say prints. */
+  constructor(startedMs: number, say: (text: string) => void) {
     this.#startedMs = startedMs;
+    this.#say = say;
   }
 
   add(outcome: SeedOutcome): void {
@@ -33,7 +36,7 @@ export class Report {
   }
 
   get isGood(): boolean {
-    return this.#failures.length === 0 && (!this.#mustBeComplete || this.#missing.length === 0);
+    return this.#failures === 0 && (!this.#mustBeComplete || this.#missing.length === 0);
   }
 
   text(nowMs: number): string {
@@ -44,7 +47,7 @@ export class Report {
     const missing = this.#missing;
     const last = [
       `sim: ${outcomes.length} seeds`,
-      `${this.#failures.length} violations`,
+      `${this.#failures} violations`,
       `${Math.round((runs / seconds) * 3_600)} seeds/h`,
       `${Math.round(sum(({ events }) => events) / seconds)} events/s`,
       `${(sum(({ virtualMs }) => virtualMs) / 3_600_000).toFixed(1)} virtual hours`,
@@ -53,7 +56,7 @@ export class Report {
       `${missing.length} paths not taken`,
     ];
     const never = missing.length === 0 ? [] : [`${this.#mustBeComplete ? "FAILED" : "note"}: never happened: ${missing.join(", ")}`];
-    return `${[...this.#table(), ...this.#failures, ...never, last.join(", ")].join("\n")}\n`;
+    return `${[...this.#table(), ...never, last.join(", ")].join("\n")}\n`;
   }
 
   get #missing(): readonly string[] {
@@ -72,9 +75,10 @@ export class Report {
     return kinds.map(([kind, count]) => `  ${kind.padEnd(width)}  ${count}`);
   }
 
+  /** Said at once: whoever waits for a long batch wants to know. */
   #fail(seed: number, lines: readonly string[]): void {
-    this.#failures.push(
-      [`seed ${seed} FAILED; again: npm run sim -- --first-seed ${seed} --trace`, ...lines.map((line) => `  ${line}`)].join("\n"),
-    );
+    this.#failures++;
+    const text = [`seed ${seed} FAILED; again: npm run sim -- --first-seed ${seed} --trace`, ...lines.map((line) => `  ${line}`)];
+    this.#say(`${text.join("\n")}\n`);
   }
 }

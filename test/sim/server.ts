@@ -108,10 +108,15 @@ export class SupervisedServer {
   stop(): void {
     if (this.#state.kind !== "up") return;
     const { running } = this.#state;
-    this.#state = { kind: "stopping" };
+    const stopping: State = { kind: "stopping" };
+    this.#state = stopping;
+    // What is left of a process that has died meanwhile says nothing.
     running.stop().then(
-      () => this.#exit("clean-stop"),
+      () => {
+        if (this.#state === stopping) this.#exit("clean-stop");
+      },
       (error: unknown) => {
+        if (this.#state !== stopping) return;
         this.#check("a stop failed", error);
         this.#exit("failed-stop");
       },
@@ -129,7 +134,8 @@ export class SupervisedServer {
     const { config, node, world, proof } = this.#options;
     this.#isRestartPlanned = false;
     const ports = node.boot();
-    this.#state = { kind: "starting", ports };
+    const starting: State = { kind: "starting", ports };
+    this.#state = starting;
     const doom = this.#dooms.shift();
     if (doom !== undefined) this.doom(doom.effectsAhead, doom.death);
     const hooks = {
@@ -138,10 +144,12 @@ export class SupervisedServer {
     const watched: Ports = proof === undefined ? ports : { ...ports, disk: proof.disk(ports.disk), network: proof.network(ports.network) };
     startServer(config, watched, hooks, new AbortController().signal).then(
       (running) => {
+        if (this.#state !== starting) return;
         world.trace.count(running.startedClean ? "server.started-clean" : "server.recovered");
         this.#state = { kind: "up", ports, running, sinceMs: world.nowMs };
       },
       (error: unknown) => {
+        if (this.#state !== starting) return;
         this.#check("a start failed", error);
         world.trace.count(`server.start-failed.${nameOf(error)}`);
         this.#exit("failed-start");

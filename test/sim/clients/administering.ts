@@ -108,7 +108,10 @@ class Administrator {
   async #alterDurability(topic: Topic): Promise<void> {
     const durability = this.#life.random.pick(["fsync", "replicated"] as const);
     const operation = { f: "alter-durability", value: topic.keys, durability } as const;
-    await this.#change(operation, () => this.#varve.admin.alterConfigs(topic.plan.name, { set: { durability } }));
+    await this.#change(operation, async () => {
+      await this.#varve.admin.alterConfigs(topic.plan.name, { set: { durability } });
+      return operation;
+    });
   }
 
   async #alterOthers(topic: Topic): Promise<void> {
@@ -170,12 +173,12 @@ class Administrator {
     await this.#uncounted(what, looks[what]);
   }
 
-  /** An operation of the history. `change` may give what it came to. */
-  async #change<Done extends Operation>(operation: Done, change: () => Promise<Done | undefined | void>): Promise<void> {
+  /** An operation of the history. `change` gives what it came to. */
+  async #change<Done extends Operation>(operation: Done, change: () => Promise<Done>): Promise<void> {
     const { shared, process } = this.#life;
     begin(shared, process, operation);
     const outcome = await this.#try(change);
-    if (outcome.kind === "done") complete(shared, process, "ok", outcome.value ?? operation);
+    if (outcome.kind === "done") complete(shared, process, "ok", outcome.value);
     else complete(shared, process, "info", operation, outcome.code);
   }
 

@@ -96,18 +96,19 @@ class Sender {
       const isPosted = this.#life.random.chance(0.5);
       // A producer that has failed says so again in `#hand`.
       if (isPosted) await this.#producer.ready().catch(ignoreClusterError);
-      const keyOf = (partition: number) => (topic.topicId === topicId ? topic.keys : keys)[partition] ?? send.key;
+      const keyOf = (partition: number) => (topic.topicId === topicId ? topic.keys : keys)[partition];
       outcomes.push(this.#outcomeOf(send, keyOf, () => this.#hand(topic.plan.name, send, isPosted)));
     }
     return outcomes;
   }
 
-  async #outcomeOf(send: Send, keyOf: (partition: number) => Key, hand: () => Promise<Receipt>): Promise<Send> {
+  async #outcomeOf(send: Send, keyOf: (partition: number) => Key | undefined, hand: () => Promise<Receipt>): Promise<Send> {
     try {
       const receipt = await hand();
-      // Without an answer nobody knows.
-      const outcome = this.#plan.acks === "none" ? "info" : "ok";
-      return { ...send, key: keyOf(receipt.partition), offset: receipt.offset ?? null, outcome };
+      const key = keyOf(receipt.partition);
+      // Without an answer nobody knows; and a partition that was added just now has no key yet.
+      if (this.#plan.acks === "none" || key === undefined) return send;
+      return { ...send, key, offset: receipt.offset ?? null, outcome: "ok" };
     } catch (error) {
       if (!(error instanceof ClusterError)) throw error;
       const outcome = error instanceof DeliveryError && error.outcome === "unknown" ? "info" : "fail";

@@ -35,6 +35,8 @@ function heal({ world, broker, server, clients, capacityBytes }: FaultContext): 
   world.setFaults(noFaults);
   world.network.mendAll();
   broker.disk.capacityBytes = capacityBytes;
+  // Takes the place of a failure that has not come yet, and never comes itself.
+  broker.disk.failNextSync("no such file");
   server.spare();
   for (const node of [broker, ...clients.map((client) => client.node)]) {
     node.clock.setRate(1);

@@ -2,7 +2,7 @@
 
 import type { Key } from "../history.ts";
 import type { Report } from "./anomaly.ts";
-import { type Bound, boundsOf } from "./bounds.ts";
+import { askedStart, type Bound, boundsOf } from "./bounds.ts";
 import type { Consumer, Prepared, ReadValue, SentValue } from "./prepare.ts";
 
 /** wrong-start: of the first value that each consumer read of each key. */
@@ -64,8 +64,11 @@ function problemOf(
     return passed === undefined ? undefined : `${passed.offset} had been acknowledged before`;
   }
   const { timestampMs } = from;
+  // Where nobody asked for the log start later, it may have been anywhere up to what was asked to be deleted.
+  const keyStart =
+    startAfter ?? (prepared.keys.get(first.key)?.isRetained === false ? askedStart(prepared, first.key) : Number.POSITIVE_INFINITY);
   const found = acked.filter(
-    (send) => (send.timestampMs ?? Number.NEGATIVE_INFINITY) >= timestampMs && (send.offset as number) >= (startAfter ?? 0),
+    (send) => (send.timestampMs ?? Number.NEGATIVE_INFINITY) >= timestampMs && (send.offset as number) >= keyStart,
   );
   if (found.length === 0) return undefined;
   const passed = found.find(({ offset }) => (offset as number) < first.offset);

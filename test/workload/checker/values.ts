@@ -37,7 +37,7 @@ export function checkReads(prepared: Prepared, report: Report): void {
     }
     if (send.outcome === "fail") report("G1a", key, `value ${value} at ${offset}, whose send failed`);
     checkDeleted(prepared, read, report);
-    if (send.key !== key && prepared.keys.get(key)?.predecessor != null) {
+    if (send.key !== key && isSameOrSuccessor(prepared, key, send.key)) {
       const before = prepared.keys.get(send.key);
       const wasThere = readIn.get(value)?.has(send.key) === true;
       const settledBefore = send.completed < (before?.deleteInvoked ?? 0);
