@@ -51,7 +51,7 @@ export async function run(invocation: Invocation<Flags>): Promise<number> {
   const { records, bytes, failed, problem, partitions } = delivery;
   if (flags.format === "json") {
     const seconds = Number(progress.seconds.toFixed(3));
-    output.json({ topic, records, bytes, seconds, failed, error: problem ?? null, partitions: [...partitions.values()] });
+    output.json({ topic, records, bytes, seconds, failed, error: problem ?? null, partitions });
   }
   if (problem !== undefined) {
     say(`varve: ${problem.line === undefined ? "" : `line ${problem.line}: `}${problem.message}`);
@@ -84,13 +84,18 @@ class Delivery {
   failed = 0;
   problem: Problem | undefined;
   wasInterrupted = false;
-  readonly partitions = new Map<number, StoredRange>();
+  readonly #partitions = new Map<number, StoredRange>();
+
+  /** By partition. */
+  get partitions(): readonly StoredRange[] {
+    return [...this.#partitions.values()].sort((one, other) => one.partition - other.partition);
+  }
 
   stored({ partition, offset }: Receipt): void {
     this.records += 1;
     if (offset === undefined) return;
-    const range = this.partitions.get(partition);
-    if (range === undefined) this.partitions.set(partition, { partition, first: offset, last: offset });
+    const range = this.#partitions.get(partition);
+    if (range === undefined) this.#partitions.set(partition, { partition, first: offset, last: offset });
     else range.last = offset;
   }
 
@@ -105,7 +110,7 @@ class Delivery {
 
   /** `, partition 0 from offset 0 to 999` */
   where(): string {
-    const ranges = [...this.partitions.values()].sort((one, other) => one.partition - other.partition);
+    const ranges = this.partitions;
     if (ranges.length === 0) return "";
     if (ranges.length > 1) return ` to ${ranges.length} partitions`;
     return ` to partition ${ranges[0]!.partition}, offsets ${ranges[0]!.first} to ${ranges[0]!.last}`;
