@@ -173,6 +173,11 @@ export class ClusterError extends Error {
   get retriable(): boolean {
     return errorTable[this.code].retriable;
   }
+
+  /** What the code means and what to do about it, for people. */
+  get help(): string {
+    return errorTable[this.code].about;
+  }
 }
 
 /** A failure as part of an answer, where the rest of the answer is good. */

@@ -68,6 +68,16 @@ export class BatchBuilder {
   }
 
   /**
+   * Gives the builder an array to write in, in place of a new one: that of a batch which nobody reads any more.
+   * @returns false, and the array is not used, when it has one.
+   */
+  provide(bytes: Uint8Array): boolean {
+    if (this.#bytes.length > 0) return false;
+    this.#bytes = bytes;
+    return true;
+  }
+
+  /**
    * Copies a record into the batch.
    *
    * @param timestampMs a safe integer; -1 is "no time".

@@ -205,6 +205,19 @@ describe("finishing", () => {
     }
   });
 
+  test("a builder without memory of its own writes in what it is given, and hands out none of what stood there", () => {
+    const used = new Uint8Array(65_536).fill(0xaa);
+    const one = builder();
+    expect(one.provide(used)).toBe(true);
+    expect(one.append(now, "k", "v".repeat(40_000))).toBe(true);
+    expect(one.provide(new Uint8Array(65_536))).toBe(false);
+    const batch = one.finish();
+    expect(batch.buffer).toBe(used.buffer);
+    const plain = builder();
+    plain.append(now, "k", "v".repeat(40_000));
+    expect(toHex(batch)).toBe(toHex(plain.finish()));
+  });
+
   test("an unused part of the builder's memory is not handed out with a small batch", () => {
     const batch = builder({ bytesTarget: 65_536, bytesMax: 65_536 });
     batch.append(now, null, "v");

@@ -351,6 +351,7 @@ export class BatchQueue {
 
   #succeed(batch: PendingBatch, stored: { readonly baseOffset: Offset; readonly appendTimeMs: number | undefined } | undefined): void {
     const waiters = batch.waiters ?? [];
+    if (this.#options.acks !== "none") this.#options.builders.recycle(batch.bytes!);
     this.#release(batch, undefined);
     for (const { index, timestamp, settled } of waiters) {
       const receipt: Receipt = {

@@ -5,6 +5,8 @@ import { BatchBuilder, type BatchLimits } from "@varve/record";
 
 /** Builders that are kept for later. */
 export const spareBuildersMax = 32;
+/** Arrays that are kept for later. */
+export const spareArraysMax = 64;
 /** A builder's first array has this size, or that of a full batch when it is smaller. */
 const firstArrayBytesMax = 65_536;
 
@@ -13,6 +15,7 @@ export class BuilderPool {
   readonly #compression: Compression;
   readonly #firstArrayBytes: number;
   readonly #spare: BatchBuilder[] = [];
+  readonly #arrays: Uint8Array[] = [];
 
   constructor(limits: BatchLimits, compression: Compression) {
     this.#limits = limits;
@@ -21,7 +24,17 @@ export class BuilderPool {
   }
 
   take(): BatchBuilder {
-    return this.#spare.pop() ?? new BatchBuilder(this.#limits, this.#compression);
+    const builder = this.#spare.pop() ?? new BatchBuilder(this.#limits, this.#compression);
+    const array = this.#arrays.at(-1);
+    if (array !== undefined && builder.provide(array)) this.#arrays.pop();
+    return builder;
+  }
+
+  /** @param batch nobody reads it any more, and nobody will. */
+  recycle(batch: Uint8Array): void {
+    const { buffer, byteOffset } = batch;
+    const fits = byteOffset === 0 && buffer.byteLength === this.#firstArrayBytes;
+    if (fits && this.#arrays.length < spareArraysMax) this.#arrays.push(new Uint8Array(buffer));
   }
 
   /** @param builder nobody uses it any more. One that still holds records is let go. */
