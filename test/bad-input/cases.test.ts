@@ -126,6 +126,10 @@ const cases: Readonly<Record<string, readonly (readonly [path: string, name: str
     [`${grpc}/listener.test.ts`, "two messages, or none, are no unary call"],
   ],
   "a client that never reads, is slow, stuck or greedy": [
+    [
+      `${here}/unread.test.ts`,
+      "sixteen streams that ask for 6 GiB and read nothing keep a bounded part of it, and others are served meanwhile and afterwards",
+    ],
     [`${here}/slow-clients.test.ts`, "beside a client that $what the others' median is at most 1.2 times that without it"],
     [
       `${grpc}/fetch-stream.test.ts`,

@@ -136,6 +136,15 @@ test("configurations: unknown keys, keys that every object has, and values outsi
     expect(Object.hasOwn(Object.prototype, "no.such.key")).toBe(false);
   }));
 
+test("what is wrong with long texts is said in few words: a message is a header of the answer, and headers are bounded", () =>
+  withAdmin(async (admin) => {
+    expect(await create(admin, { name: "t" })).toBe("created");
+    const unset = Array.from({ length: 50 }, (_, number) => `${"x".repeat(10_000)}${number}`);
+    const error = await callNaively(admin, "AlterConfigs", { topicName: "t", unset }).catch((thrown: unknown) => thrown);
+    expect((error as { readonly metadata: { get(name: string): unknown } }).metadata.get("varve-error")).toEqual(["INVALID_CONFIG"]);
+    expect((error as { readonly details: string }).details.length).toBeLessThanOrEqual(4_096);
+  }));
+
 test("requests in the wrong order or twice: each has its code, and the state is that of the first", () =>
   withAdmin(async (admin) => {
     const drop = async (request: NaiveMessage) => {

@@ -1,5 +1,6 @@
 // Health and metrics over HTTP, on a real socket.
 
+import { connect, type Socket } from "node:net";
 import type { Observed, ReadinessCheck } from "@varve/server";
 import { afterEach, expect, test } from "vitest";
 import { serveHttp } from "../src/http/listener.ts";
@@ -49,4 +50,31 @@ test("other routes and methods are told what there is", async () => {
   const get = await serve([good]);
   expect((await get("/etc/passwd")).status).toBe(404);
   expect((await get("/metrics", { method: "POST" })).status).toBe(405);
+});
+
+test("64 connections are served at once, one more is closed, and there is room again when one has gone", async () => {
+  const silent = { debug() {}, info() {}, warn() {}, error() {}, with: () => silent };
+  const listener = await serveHttp("127.0.0.1:0", {
+    logger: silent,
+    exposeMetrics: async () => ({ contentType: "text/plain", text: "" }),
+    readiness: () => [good],
+  });
+  closers.push(() => listener.close());
+  const [host, port] = listener.address.split(":") as [string, string];
+  const open = () =>
+    new Promise<{ readonly socket: Socket; readonly answer: string }>((resolve) => {
+      const socket = connect({ host, port: Number(port) });
+      socket.on("error", () => {});
+      socket.once("data", (bytes) => resolve({ socket, answer: String(bytes) }));
+      socket.once("close", () => resolve({ socket, answer: "" }));
+      socket.write("GET /livez HTTP/1.1\r\nHost: varve\r\n\r\n");
+    });
+  const served = await Promise.all(Array.from({ length: 64 }, open));
+  for (const { answer } of served) expect(answer).toContain("200 OK");
+  expect((await open()).answer).toBe("");
+  const closed = new Promise((resolve) => served[0]!.socket.once("close", resolve));
+  served[0]!.socket.end();
+  await closed;
+  expect((await open()).answer).toContain("200 OK");
+  for (const { socket } of served) socket.destroy();
 });
