@@ -58,6 +58,8 @@ export class Side implements Carrier {
   readonly #host: Host;
   readonly #owner: SideOwner;
   readonly #streamsMax: number;
+  /** Agreed when the connection begins: two ends that count by different windows would wait for each other. */
+  readonly streamWindowBytes: number;
   readonly #streams = new Map<number, SimStream>();
   /** Streams that wait for another one to end. */
   readonly #queued: SimStream[] = [];
@@ -80,6 +82,7 @@ export class Side implements Carrier {
     this.#owner = options.owner;
     this.role = options.role;
     this.#streamsMax = options.streamsMax;
+    this.streamWindowBytes = wires.faults.streamWindowBytes;
   }
 
   get isUp(): boolean {
@@ -92,10 +95,6 @@ export class Side implements Carrier {
 
   get messageBytesMax(): number {
     return this.#owner.messageBytesMax;
-  }
-
-  get streamWindowBytes(): number {
-    return this.#wires.faults.streamWindowBytes;
   }
 
   get streamBufferBytes(): number {
