@@ -2,6 +2,7 @@
 // Signals and printing are the command's (packages/cli).
 
 import { monitorEventLoopDelay } from "node:perf_hooks";
+import { setFlagsFromString } from "node:v8";
 import { CorruptionError, type ServerConfig } from "@varve/model";
 import { nodeCompression, nodeLogger, nodeMetrics, nodePorts } from "@varve/runtime/node";
 import { loadGrpcNetwork } from "@varve/transport-grpc";
@@ -16,11 +17,19 @@ export interface NodeServerOptions {
 }
 
 /**
+ * How far the heap may grow, in percent, before V8 marks all of it. Every message is a buffer, and V8 counts the bytes of buffers against
+ * a limit that it derives from the heap's size: with a heap as small as ours, at V8's own pace it would mark it all for every few messages.
+ * Marking would then take half of the broker's processor time. The price is some 50 MB of resident memory under load, none when idle.
+ */
+const heapGrowingPercent = 400;
+
+/**
  * Resolves when clients are served. From then on a failed disk, a broken invariant or an error that nobody handles ends the process, with
  * the code that says which.
  * @throws as `startServer`.
  */
 export async function startNodeServer({ config, pretty }: NodeServerOptions, signal: AbortSignal): Promise<RunningServer> {
+  setFlagsFromString(`--heap-growing-percent=${heapGrowingPercent}`);
   const level = config["log.level"];
   const logger = nodeLogger({ level, descriptor: 2, pretty });
   const metrics = nodeMetrics();
