@@ -23,45 +23,68 @@ export function epochProblem(state: LogState, bytes: Uint8Array, at: number): st
   return `the batch at offset ${baseOffset} bears leader epoch ${epoch}; epoch ${known} wrote there`;
 }
 
-/** Holds the epochs against the segments, once while the log is open, and corrects them. @returns whether they were wrong. */
+/**
+ * Holds the epochs that are in doubt against the batches, once. A single batch that says otherwise is damaged; several that do so are
+ * right, and the checkpoint was wrong. @returns whether that was so.
+ */
 export async function auditEpochs(state: LogState): Promise<boolean> {
-  if (state.epochsAudited) return false;
-  state.epochsAudited = true;
-  const { generation } = state;
-  const { end } = state.active;
-  const found = await collectEpochs(state, state.segments);
-  if (state.generation !== generation) return false;
-  const { entries } = state.epochs;
-  // What was appended meanwhile is known better here than there.
-  const corrected = [...found.filter(({ startOffset }) => startOffset < end), ...entries.filter(({ startOffset }) => startOffset >= end)];
-  if (sameEpochs(corrected, entries)) return false;
-  state.context.ports.logger.warn("the leader epochs were wrong and are corrected from the segments", { folder: state.folder });
-  state.epochs.replace(corrected);
+  const { doubtfulEpochs, generation } = state;
+  if (doubtfulEpochs === undefined) return false;
+  state.doubtfulEpochs = undefined;
+  const { from, to } = doubtfulEpochs;
+  let disagreeing = 0;
+  const found = await collectEpochs(state, from, to, (offset, epoch) => {
+    const known = state.epochs.at(offset);
+    if (known !== undefined && known !== epoch) disagreeing += 1;
+  });
+  if (state.generation !== generation || disagreeing <= 1) return false;
+  state.context.ports.logger.warn("leader epochs were wrong, and are corrected from the segments", { folder: state.folder, from, to });
+  const outside = state.epochs.entries.filter(({ startOffset }) => startOffset < from || startOffset >= to);
+  state.epochs.replace([
+    ...outside.filter(({ startOffset }) => startOffset < from),
+    ...found,
+    ...outside.filter(({ startOffset }) => startOffset >= to),
+  ]);
   state.unsynced.epochs = true;
   return true;
 }
 
 /**
- * @param segments lowest first, each counting up to its `bytes`.
- * @returns the epochs of their batches. A segment is read only when an epoch changed in it; a batch whose epoch falls out of its
- *   neighbours' order is passed over.
+ * The epochs of the batches in [from, to). Of segments between which no epoch changed only the first batch is read; a batch whose epoch
+ * falls out of its neighbours' order is passed over.
+ * @param told is told of each batch that is read.
  */
-export async function collectEpochs(state: LogState, segments: readonly SegmentView[]): Promise<readonly EpochStart[]> {
+export async function collectEpochs(
+  state: LogState,
+  from: number,
+  to: number,
+  told: (offset: number, epoch: number) => void = () => {},
+): Promise<readonly EpochStart[]> {
+  const segments = state.segments.filter(({ base, end }) => end > from && base < to);
   const firsts: (EpochStart | undefined)[] = [];
   for (const segment of segments) firsts.push(await firstEpoch(state, segment));
   const runs: EpochRun[] = [];
   for (const [index, segment] of segments.entries()) {
     const first = firsts[index];
-    if (first !== undefined && firsts[index + 1]?.epoch === first.epoch) {
+    if (first !== undefined && firsts[index + 1]?.epoch === first.epoch && mayBeOne(state, segment, first.epoch)) {
       addRun(runs, first.epoch, first.startOffset);
       continue;
     }
     await scanWithGaps(state, segment, { bytes: 0, offset: segment.base }, segment.bytes, (bytes, at) => {
-      addRun(runs, leaderEpochOf(bytes, at), baseOf(bytes, at));
+      const offset = baseOf(bytes, at);
+      if (offset >= to) return "stop-before";
+      if (offset < from) return "go-on";
+      told(offset, leaderEpochOf(bytes, at));
+      addRun(runs, leaderEpochOf(bytes, at), offset);
       return "go-on";
     });
   }
   return runs.filter(({ epoch }) => epoch >= 0).map(({ epoch, startOffset }) => ({ epoch, startOffset }));
+}
+
+/** Whether nothing that is known speaks against one epoch throughout. */
+function mayBeOne({ epochs }: LogState, segment: SegmentView, epoch: number): boolean {
+  return [segment.base, segment.end - 1].every((offset) => (epochs.at(offset) ?? epoch) === epoch);
 }
 
 async function firstEpoch(state: LogState, segment: SegmentView): Promise<EpochStart | undefined> {
@@ -86,7 +109,7 @@ function addRun(runs: EpochRun[], epoch: number, startOffset: Offset): void {
   runs.push(run);
 }
 
-function sameEpochs(one: readonly EpochStart[], other: readonly EpochStart[]): boolean {
+export function sameEpochs(one: readonly EpochStart[], other: readonly EpochStart[]): boolean {
   return (
     one.length === other.length &&
     one.every(({ epoch, startOffset }, at) => other[at]!.epoch === epoch && other[at]!.startOffset === startOffset)

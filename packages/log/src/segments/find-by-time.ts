@@ -4,10 +4,13 @@
 import type { Offset } from "@varve/model";
 import { batchSize, lastOffsetOf, maxTimestampOf } from "@varve/record";
 import type { ReadResult } from "../log.ts";
-import { lastTimeEntry, offsetBeforeTime } from "./index-lookup.ts";
+import { timeEntryAtOrBelow } from "./index-lookup.ts";
 import { readLog } from "./read.ts";
+import { rebuildIndex } from "./rebuild-indexes.ts";
 import type { ClosedSegment } from "./segment.ts";
+import { timeFormat } from "./sparse-index.ts";
 import type { LogState, SegmentView } from "./state.ts";
+import { isBorneOut, maxTimestampOfClosed } from "./time-bounds.ts";
 
 /** What the search reads at once. */
 const searchBytes = 65_536;
@@ -29,15 +32,14 @@ export async function findByTime(state: LogState, timestampMs: number, below: Of
   return undefined;
 }
 
-/** Largest time of a closed segment; -1 when it bears none. Read once, from the last entry of its time index. */
-export async function maxTimestampOfClosed(state: LogState, segment: ClosedSegment): Promise<number> {
-  segment.maxTimestampMs ??= (await lastTimeEntry(state, segment))?.timestampMs ?? -1;
-  return segment.maxTimestampMs;
-}
-
 async function searchSegment(state: LogState, segment: SegmentView, timestampMs: number, below: Offset): Promise<ReadResult | undefined> {
   const { generation } = state;
-  let offset = Math.max(state.logStart, await offsetBeforeTime(state, segment, timestampMs)) as Offset;
+  let entry = await timeEntryAtOrBelow(state, segment, timestampMs);
+  if (entry !== undefined && !(await isBorneOut(state, segment, entry))) {
+    await rebuildIndex(state, segment, timeFormat, "an entry is not borne out by a batch");
+    entry = await timeEntryAtOrBelow(state, segment, timestampMs);
+  }
+  let offset = Math.max(state.logStart, entry?.lastOffset ?? segment.base) as Offset;
   while (offset < segment.end && offset < below) {
     if (state.generation !== generation) return undefined;
     const result = await readLog(state, offset, searchBytes, below);

@@ -17,6 +17,12 @@ export interface IndexedBatch {
   readonly lastOffset: number;
 }
 
+/** A time and the last offset of the batch that bears it. */
+export interface TimeEntry {
+  readonly timestampMs: number;
+  readonly lastOffset: number;
+}
+
 /** @returns the last indexed batch of the segment whose last offset is at most `offset`; undefined when there is none. */
 export function indexedAtOrBelow(
   state: LogState,
@@ -54,27 +60,27 @@ export async function indexedBehind(state: LogState, segment: SegmentView, bytes
   return undefined;
 }
 
-/** @returns an offset of the segment below which no batch has a time ≥ `timestampMs`: where a search for that time may begin. */
-export async function offsetBeforeTime(state: LogState, segment: SegmentView, timestampMs: number): Promise<number> {
+/** @returns the last entry of the segment's time index of at most `timestampMs`: before its batch, all times are smaller. */
+export async function timeEntryAtOrBelow(state: LogState, segment: SegmentView, timestampMs: number): Promise<TimeEntry | undefined> {
   if (segment === state.active) {
     const { pending } = state.active.times;
     const entry = floorEntry(timeFormat, pending, pending.length / timeFormat.entryBytes, timestampMs);
-    if (entry >= 0) return segment.base + readInt32(pending, entry * timeFormat.entryBytes + 8);
+    if (entry >= 0) return timeEntryOf(segment, pending, entry);
   }
   const loaded = await loadIndex(state, segment, timeFormat);
-  const entry = floorEntry(timeFormat, loaded, loaded.length / timeFormat.entryBytes, timestampMs);
-  return entry < 0 ? segment.base : segment.base + readInt32(loaded, entry * timeFormat.entryBytes + 8);
+  return timeEntryOf(segment, loaded, floorEntry(timeFormat, loaded, loaded.length / timeFormat.entryBytes, timestampMs));
 }
 
-/** The last entry of a closed segment's time index, which bears its largest time; undefined when no batch has one. */
-export async function lastTimeEntry(
-  state: LogState,
-  segment: SegmentView,
-): Promise<{ timestampMs: number; lastOffset: number } | undefined> {
+/** @returns the last entry of a closed segment's time index, which bears its largest time; undefined when no batch has one. */
+export async function lastTimeEntry(state: LogState, segment: SegmentView): Promise<TimeEntry | undefined> {
   const loaded = await loadIndex(state, segment, timeFormat);
-  const at = loaded.length - timeFormat.entryBytes;
-  if (at < 0) return undefined;
-  return { timestampMs: readInt64(loaded, at), lastOffset: segment.base + readInt32(loaded, at + 8) };
+  return timeEntryOf(segment, loaded, loaded.length / timeFormat.entryBytes - 1);
+}
+
+function timeEntryOf(segment: SegmentView, entries: Uint8Array, entry: number): TimeEntry | undefined {
+  if (entry < 0) return undefined;
+  const at = entry * timeFormat.entryBytes;
+  return { timestampMs: readInt64(entries, at), lastOffset: segment.base + readInt32(entries, at + 8) };
 }
 
 function batchOf(segment: SegmentView, entries: Uint8Array, entry: number): IndexedBatch {

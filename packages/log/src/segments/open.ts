@@ -4,12 +4,13 @@
 import type { Offset, TopicConfig } from "@varve/model";
 import { baseOffsetOf, lastOffsetOf } from "@varve/record";
 import type { SegmentContext } from "./context.ts";
-import { collectEpochs } from "./epoch-audit.ts";
+import { collectEpochs, sameEpochs } from "./epoch-audit.ts";
 import { openOrCreate } from "./files.ts";
 import { scanWithGaps } from "./gaps.ts";
 import { type FoundSegment, type Inventory, takeInventory } from "./inventory.ts";
 import { segmentPath } from "./names.ts";
 import type { Trusted } from "./position.ts";
+import type { ProducerSnapshot } from "./producer-snapshot.ts";
 import { newestSnapshot, restoreProducers, type TakenSnapshot } from "./restore-producers.ts";
 import type { ScanEnd } from "./scan.ts";
 import { ActiveSegment, type ClosedSegment } from "./segment.ts";
@@ -39,7 +40,9 @@ export async function openLog(
   const file = await openOrCreate(context.ports.disk, segmentPath(folder, home.base, "log"));
   const state = new LogState(context, folder, config, logStart, new ActiveSegment(folder, home.base, nowMs), file);
   state.snapshots = [...inventory.snapshots];
-  state.unsynced.folder = home.isMissing;
+  // The end of a file, and names, may be as the life before left them in the page cache: from now on they are relied on.
+  state.unsynced.active = trusted.kind !== "all";
+  state.unsynced.folder = trusted.kind !== "all" || home.isMissing;
   setClosed(
     state,
     inventory.segments.filter(({ base }) => base < home.base),
@@ -48,7 +51,6 @@ export async function openLog(
   await deriveHome(state, trusted, home.found?.bytes ?? 0);
   setResidue(state, inventory);
   // What a life before said of batches behind the trusted end must not be believed of those that will stand there.
-  if (state.snapshots.some((offset) => offset > state.active.end)) state.unsynced.folder = true;
   await dropSnapshots(state, (offset) => offset > state.active.end);
   if (trusted.kind === "all" && state.residue !== undefined) {
     context.ports.logger.error("bytes behind the end of a log that was closed in order are cut off", { folder, ...state.position });
@@ -77,7 +79,10 @@ function chooseHome({ segments }: Inventory, trusted: Trusted, logStart: Offset)
   }
   // A segment that begins at the offset may have been made after the truncation, and have come to the disk before it: nothing of it is
   // trusted, and the end is looked for in the one before, which may still be longer than it must be.
-  const found = trusted.kind === "all" ? segments.at(-1) : (segments.findLast(({ base }) => base < trusted.offset) ?? segments.find(({ base }) => base === trusted.offset));
+  const found =
+    trusted.kind === "all"
+      ? segments.at(-1)
+      : (segments.findLast(({ base }) => base < trusted.offset) ?? segments.find(({ base }) => base === trusted.offset));
   const base = found?.base ?? (trusted.kind === "all" ? logStart : trusted.offset);
   return { base, found, isMissing: found === undefined };
 }
@@ -96,7 +101,8 @@ async function deriveHome(state: LogState, trusted: Trusted, fileBytes: number):
   const offsetMax = trusted.kind === "all" ? Number.MAX_SAFE_INTEGER : trusted.kind === "offset" ? trusted.offset : trusted.position.offset;
   const bytesMax = trusted.kind === "position" && trusted.position.segmentBase === base ? trusted.position.bytes : fileBytes;
   const snapshot = await newestSnapshot(state, offsetMax);
-  const restart = await newestSnapshot(state, offsetMax, (found) => found.restart?.segmentBase === base);
+  const isOfHome = (found: ProducerSnapshot) => found.restart?.segmentBase === base;
+  const restart = isOfHome(snapshot) ? snapshot : await newestSnapshot(state, offsetMax, isOfHome);
   state.active = restartAt(state, restart, Math.min(bytesMax, fileBytes));
   await restoreProducers(state, snapshot, state.closed, base);
   const { active } = state;
@@ -108,7 +114,17 @@ async function deriveHome(state: LogState, trusted: Trusted, fileBytes: number):
   noteOpened(state);
   const mustEnd = endThatMustBe(trusted, snapshot, done, active);
   if (active.end >= mustEnd && bytesMax <= fileBytes) return;
-  logger.error("a log has lost records that were on the disk", { file: active.path, from: active.end, to: mustEnd, problem: done.problem });
+  // Below the log start nothing is missed: deletions there need not all have come to the disk.
+  if (mustEnd > state.logStart) {
+    logger.error("a log has lost records that were on the disk", {
+      file: active.path,
+      from: active.end,
+      to: mustEnd,
+      problem: done.problem,
+    });
+  }
+  // Who wrote in the gap is not known; a producer who is unknown goes on, one who is remembered from before it would be out of order.
+  state.producers.clear();
   if (bytesMax <= fileBytes && trusted.kind !== "offset") goOnBehindDamage(active, bytesMax, mustEnd as Offset);
   else await goOnBehindLoss(state, mustEnd as Offset, fileBytes);
 }
@@ -174,18 +190,28 @@ function setResidue(state: LogState, { segments }: Inventory): void {
   state.residue = behind.length > 0 || activeFileBytes > state.active.bytes ? { activeFileBytes, segments: behind } : undefined;
 }
 
-/** Epochs below the trusted end come from the checkpoint, which a sync writes before it answers; those behind from the batches, as they are taken. */
-async function takeEpochs(state: LogState, { epochs }: Inventory): Promise<void> {
+/**
+ * Epochs come from the newest snapshot that tells of them, under its checksum; behind that from the checkpoint, which a sync writes before
+ * it answers; and when that is worthless, from the batches. Those behind the trusted end come with the batches, as they are taken.
+ */
+async function takeEpochs(state: LogState, { epochs: checkpoint }: Inventory): Promise<void> {
   const { end } = state.active;
-  if (epochs !== undefined) {
-    state.epochs.replace(epochs);
-  } else if (state.closed.length > 0 || state.active.bytes > 0) {
-    state.context.ports.logger.warn("the leader epochs are taken from the segments: their checkpoint is missing or worthless", {
+  const snapshot = await newestSnapshot(state, end, ({ restart }) => restart !== undefined);
+  const sure = snapshot.restart?.epochs ?? [];
+  const sureEnd = snapshot.restart === undefined ? state.segments[0]!.base : snapshot.offset;
+  const unsure = checkpoint?.filter(({ startOffset }) => startOffset >= sureEnd || snapshot.restart === undefined);
+  if (unsure !== undefined) {
+    state.epochs.replace([...sure, ...unsure]);
+    if (sureEnd < end) state.doubtfulEpochs = { from: sureEnd, to: end };
+  } else if (end > sureEnd) {
+    state.context.ports.logger.warn("leader epochs are taken from the segments: their checkpoint is missing or worthless", {
       folder: state.folder,
     });
-    state.epochs.replace(await collectEpochs(state, state.segments));
-    state.unsynced.epochs = true;
+    state.epochs.replace([...sure, ...(await collectEpochs(state, sureEnd, end))]);
+  } else {
+    state.epochs.replace(sure);
   }
-  if (state.epochs.cutEnd(end)) state.unsynced.epochs = true;
-  if (state.epochs.raiseStart(state.logStart)) state.unsynced.epochs = true;
+  state.epochs.cutEnd(end);
+  state.epochs.raiseStart(state.logStart);
+  state.unsynced.epochs = !sameEpochs(checkpoint ?? [], state.epochs.entries);
 }

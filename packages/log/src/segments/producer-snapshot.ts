@@ -2,7 +2,8 @@
 // that, where Kafka's readers do not look, stands what Kafka forgets: each producer's older batches, and where to take up the rest of a
 // log's derived state. The checksum covers both. Layout: docs/formats/segment.md.
 
-import type { Compression } from "@varve/model";
+import type { Compression, Offset } from "@varve/model";
+import type { EpochStart } from "./epochs.ts";
 import { type Producer, producerBatchesMax, strangerProducer } from "./producers.ts";
 import { readInt32, readInt64, writeInt32, writeInt64 } from "./sparse-index.ts";
 
@@ -25,6 +26,8 @@ export interface RestartPoint {
   /** Entries of the two indexes, which are in their files and synced. */
   readonly offsetEntries: number;
   readonly timeEntries: number;
+  /** Leader epochs below the snapshot's offset. The epoch checkpoint, which is Kafka's, has no checksum. */
+  readonly epochs: readonly EpochStart[];
 }
 
 export interface ProducerSnapshot {
@@ -39,7 +42,8 @@ const countAt = 6;
 const entriesAt = 10;
 const entryBytes = 46;
 const ourHeaderBytes = 3;
-const restartBytes = 60;
+const restartBytes = 64;
+const epochBytes = 12;
 const batchBytes = 24;
 const none = -1;
 
@@ -53,7 +57,7 @@ export function encodeProducerSnapshot(
   const older = sorted.reduce((count, producer) => count + Math.max(0, producer.lastSequences.length - 1), 0);
   const hasOurs = restart !== undefined || older > 0;
   const oursAt = entriesAt + sorted.length * entryBytes;
-  const oursBytes = ourHeaderBytes + (restart === undefined ? 0 : restartBytes) + sorted.length + older * batchBytes;
+  const oursBytes = ourHeaderBytes + bytesOfRestart(restart) + sorted.length + older * batchBytes;
   const bytes = new Uint8Array(oursAt + (hasOurs ? oursBytes : 0));
   writeInt16(bytes, 0, kafkaVersion);
   writeInt32(bytes, countAt, sorted.length);
@@ -105,7 +109,7 @@ function writeOurs(bytes: Uint8Array, oursAt: number, producers: readonly Produc
   at += ourHeaderBytes;
   if (restart !== undefined) {
     writeRestart(bytes, at, restart);
-    at += restartBytes;
+    at += bytesOfRestart(restart);
   }
   for (const producer of producers) {
     const older = Math.max(0, producer.lastSequences.length - 1);
@@ -126,9 +130,9 @@ function readOurs(bytes: Uint8Array, oursAt: number, producers: readonly Produce
   let at = oursAt + ourHeaderBytes;
   if (at > bytes.length || readInt16(bytes, oursAt) !== ourVersion) return kafkas;
   const hasRestart = bytes[oursAt + 2] === 1;
-  if (hasRestart && at + restartBytes > bytes.length) return kafkas;
   const restart = hasRestart ? readRestart(bytes, at) : undefined;
-  if (hasRestart) at += restartBytes;
+  if (hasRestart && restart === undefined) return kafkas;
+  at += bytesOfRestart(restart);
   for (const producer of producers) {
     const older = bytes[at] ?? 0;
     at += 1;
@@ -152,9 +156,21 @@ function writeRestart(bytes: Uint8Array, at: number, restart: RestartPoint): voi
   writeInt32(bytes, at + 48, restart.bytesSinceIndexEntry);
   writeInt32(bytes, at + 52, restart.offsetEntries);
   writeInt32(bytes, at + 56, restart.timeEntries);
+  writeInt32(bytes, at + 60, restart.epochs.length);
+  for (const [index, { epoch, startOffset }] of restart.epochs.entries()) {
+    writeInt32(bytes, at + restartBytes + index * epochBytes, epoch);
+    writeInt64(bytes, at + restartBytes + index * epochBytes + 4, startOffset);
+  }
 }
 
-function readRestart(bytes: Uint8Array, at: number): RestartPoint {
+function readRestart(bytes: Uint8Array, at: number): RestartPoint | undefined {
+  if (at + restartBytes > bytes.length) return undefined;
+  const epochCount = readInt32(bytes, at + 60);
+  if (epochCount < 0 || at + restartBytes + epochCount * epochBytes > bytes.length) return undefined;
+  const epochs: EpochStart[] = [];
+  for (let index = 0, entryAt = at + restartBytes; index < epochCount; index++, entryAt += epochBytes) {
+    epochs.push({ epoch: readInt32(bytes, entryAt), startOffset: readInt64(bytes, entryAt + 4) as Offset });
+  }
   return {
     segmentBase: readInt64(bytes, at),
     bytes: readInt64(bytes, at + 8),
@@ -165,7 +181,12 @@ function readRestart(bytes: Uint8Array, at: number): RestartPoint {
     bytesSinceIndexEntry: readInt32(bytes, at + 48),
     offsetEntries: readInt32(bytes, at + 52),
     timeEntries: readInt32(bytes, at + 56),
+    epochs,
   };
+}
+
+function bytesOfRestart(restart: RestartPoint | undefined): number {
+  return restart === undefined ? 0 : restartBytes + restart.epochs.length * epochBytes;
 }
 
 function addBatch(producer: Producer, lastSequence: number, lastOffset: number, offsetDelta: number, timestampMs: number): void {

@@ -21,12 +21,13 @@ export async function newestSnapshot(
   willDo: (snapshot: ProducerSnapshot) => boolean = () => true,
 ): Promise<TakenSnapshot> {
   const { disk, compression, clock } = state.context.ports;
-  for (const taken of state.snapshots.filter((snapshot) => snapshot <= offset).reverse()) {
+  const first = Math.min(state.segments[0]!.base, offset);
+  // One from below the first segment knows nothing of the batches between: a producer who wrote there would be told that he is out of order.
+  for (const taken of state.snapshots.filter((snapshot) => first <= snapshot && snapshot <= offset).reverse()) {
     const bytes = await readSmallFile(disk, segmentPath(state.folder, taken, "snapshot"), snapshotBytesMax);
     const decoded = bytes === undefined ? undefined : decodeProducerSnapshot(bytes, compression, clock.wallMs());
     if (decoded !== undefined && willDo(decoded)) return { ...decoded, offset: taken as Offset };
   }
-  const first = Math.min(state.segments[0]!.base, offset);
   return { producers: [], restart: undefined, offset: first as Offset };
 }
 

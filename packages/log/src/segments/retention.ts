@@ -2,17 +2,13 @@
 // new log start durable: journal.md 8.
 
 import type { Offset } from "@varve/model";
-import { lastOffsetOf, maxTimestampOf } from "@varve/record";
 import { deleteSegment } from "./cut.ts";
-import { maxTimestampOfClosed } from "./find-by-time.ts";
-import { lastTimeEntry } from "./index-lookup.ts";
-import { readFromDisk } from "./read.ts";
-import { rebuildIndex, rebuildsDone } from "./rebuild-indexes.ts";
+import { rebuildsDone } from "./rebuild-indexes.ts";
 import type { ClosedSegment } from "./segment.ts";
 import { dropSnapshots } from "./side-files.ts";
-import { timeFormat } from "./sparse-index.ts";
 import type { LogState } from "./state.ts";
 import { syncLog } from "./sync.ts";
+import { maxTimestampOfClosed } from "./time-bounds.ts";
 
 /** See `SegmentedLog.retentionStart`. Source: kafka-protocol.md 3.8. */
 export async function retentionStart(state: LogState, nowMs: number, highWatermark: Offset): Promise<Offset | undefined> {
@@ -61,11 +57,6 @@ export async function deleteBelowStart(state: LogState): Promise<number> {
 async function isTooOld(state: LogState, segment: ClosedSegment, nowMs: number): Promise<boolean> {
   const retentionMs = state.config["retention.ms"];
   if (retentionMs < 0) return false;
-  if (nowMs - (await newestMs(state, segment)) <= retentionMs) return false;
-  // No checksum guards a time index: before it costs anybody his data, it must agree with a batch.
-  if (!(await isBorneOut(state, segment))) {
-    await rebuildIndex(state, segment, timeFormat, "its last entry is not borne out by a batch");
-  }
   return nowMs - (await newestMs(state, segment)) > retentionMs;
 }
 
@@ -73,13 +64,4 @@ async function isTooOld(state: LogState, segment: ClosedSegment, nowMs: number):
 async function newestMs(state: LogState, segment: ClosedSegment): Promise<number> {
   const timestampMs = await maxTimestampOfClosed(state, segment);
   return timestampMs >= 0 ? timestampMs : state.context.ports.disk.modifiedMs(segment.path);
-}
-
-async function isBorneOut(state: LogState, segment: ClosedSegment): Promise<boolean> {
-  const entry = await lastTimeEntry(state, segment);
-  if (entry === undefined) return true;
-  const result = await readFromDisk(state, entry.lastOffset as Offset, 1, segment.end);
-  const batch = result.kind === "batches" ? result.chunks[0] : undefined;
-  if (batch === undefined) return false;
-  return lastOffsetOf(batch, 0) === entry.lastOffset && maxTimestampOf(batch, 0) === entry.timestampMs;
 }

@@ -3,6 +3,7 @@
 
 import type { Offset } from "@varve/model";
 import { baseOffsetOf, lastOffsetOf, maxTimestampOf } from "@varve/record";
+import type { EpochStart } from "./epochs.ts";
 import { segmentPath } from "./names.ts";
 import type { RestartPoint } from "./producer-snapshot.ts";
 import { GrowingIndex, offsetFormat, relativeOffsetMax, timeFormat } from "./sparse-index.ts";
@@ -42,7 +43,7 @@ export class ActiveSegment {
   readonly times: GrowingIndex;
 
   /** @param restart what its first bytes are known to hold, up to `offset`; undefined for nothing. */
-  constructor(folder: string, base: Offset, openedMs: number, restart?: RestartPoint & { readonly offset: Offset }) {
+  constructor(folder: string, base: Offset, openedMs: number, restart?: Omit<RestartPoint, "epochs"> & { readonly offset: Offset }) {
     this.base = base;
     this.path = segmentPath(folder, base, "log");
     this.openedMs = openedMs;
@@ -87,7 +88,7 @@ export class ActiveSegment {
   }
 
   /** What a snapshot at the present end says of this segment, once its indexes are flushed. */
-  restartPoint(): RestartPoint {
+  restartPoint(epochs: readonly EpochStart[]): RestartPoint {
     return {
       segmentBase: this.base,
       bytes: this.bytes,
@@ -98,6 +99,7 @@ export class ActiveSegment {
       bytesSinceIndexEntry: this.bytesSinceIndexEntry,
       offsetEntries: this.offsets.count,
       timeEntries: this.times.count,
+      epochs,
     };
   }
 

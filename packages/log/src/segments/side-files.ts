@@ -34,7 +34,7 @@ export async function writeCheckpoint(state: LogState): Promise<void> {
   const { disk, compression } = context.ports;
   const offset = active.end;
   const [offsetEntries, timeEntries] = [active.offsets.count, active.times.count];
-  const snapshot = encodeProducerSnapshot(producers.all(), active.restartPoint(), compression);
+  const snapshot = encodeProducerSnapshot(producers.all(), active.restartPoint(state.epochs.entries), compression);
   state.checkpointBytes = active.bytes;
   // The snapshot vouches for the index entries, so they are on the disk before it.
   for (const [index, entries] of [

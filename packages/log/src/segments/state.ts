@@ -72,8 +72,11 @@ export class LogState {
   readonly promised: Set<{ position: LogPosition }> = new Set<{ position: LogPosition }>();
   /** Indexes that are being rebuilt, by their segment's base. */
   readonly rebuilding: Map<Offset, Promise<{ readonly offsets: Uint8Array; readonly times: Uint8Array }>> = new Map();
-  /** The epochs were held against the segments since the log was opened: see epoch-audit.ts. */
-  epochsAudited = false;
+  /**
+   * Offsets of which the epochs are known only from a checkpoint without a checksum; undefined when there are none, or once they were
+   * held against the batches. See epoch-audit.ts.
+   */
+  doubtfulEpochs: { readonly from: Offset; readonly to: Offset } | undefined;
   scrubFrom: Offset;
 
   constructor(context: SegmentContext, folder: string, config: TopicConfig, logStart: Offset, active: ActiveSegment, file: DiskFile) {

@@ -19,6 +19,8 @@ export async function syncLog(state: LogState): Promise<LogPosition> {
     await done;
   } finally {
     state.promised.delete(promise);
+    // Who waited for a sync that failed hears of it; who begins one later finds what it left as dirty as it was.
+    if (state.syncing === done) state.syncing = Promise.resolve();
   }
   return promise.position;
 }

@@ -91,7 +91,8 @@ export function joined(chunks: readonly Uint8Array[]): Uint8Array {
 
 /** The whole batches of a read, each by itself. */
 export function batchesOf(result: ReadResult | undefined): readonly Uint8Array[] {
-  if (result?.kind !== "batches") throw new Error(`not batches but ${result?.kind}: ${result?.kind === "damaged" ? result.error.message : ""}`);
+  if (result?.kind !== "batches")
+    throw new Error(`not batches but ${result?.kind}: ${result?.kind === "damaged" ? result.error.message : ""}`);
   const batches: Uint8Array[] = [];
   for (const chunk of result.chunks) {
     for (let at = 0; at < chunk.length; at += batchSize(chunk, at)) batches.push(chunk.subarray(at, at + batchSize(chunk, at)));

@@ -6,7 +6,7 @@ import { baseOffsetOf } from "@varve/record";
 import { type DiskOnly, type MachinePorts, Random } from "@varve/sim";
 import { expect } from "vitest";
 import { createSegmentContext, type SegmentContext } from "../../src/segments/context.ts";
-import type { LogPosition } from "../../src/segments/position.ts";
+import type { LogPosition, Trusted } from "../../src/segments/position.ts";
 import { createSegmentedLog, openSegmentedLog, type SegmentedLog } from "../../src/segments/segmented-log.ts";
 import { batchAt, batchesOf, compression, endOf, folder, joined, machine, topicConfig } from "./harness.ts";
 import { ModelLog } from "./model.ts";
@@ -28,6 +28,10 @@ export class History {
   /** A truncation below the mark, as a fold would find it. */
   cutBelowMark: Offset | undefined;
   cutSinceMark = false;
+  resetSinceMark: number | undefined;
+  /** The power went, or the process died between what the model did and what the log did. */
+  mayHaveLost = false;
+  closed = false;
   readonly config;
   readonly contextOptions;
   timeMs = 1_700_000_000_000;
@@ -56,7 +60,8 @@ export class History {
     return createSegmentContext({ ...ports, compression }, this.contextOptions);
   }
 
-  async play(): Promise<void> {
+  /** @param deathsIn rate of lives that end in the middle of an operation, also of taking up the log. */
+  async play(deathsIn = 0): Promise<void> {
     const { world, random } = this;
     await world.run(async (ports) => {
       await ports.disk.makeFolder(folder);
@@ -68,60 +73,93 @@ export class History {
     for (let life = 0; life < livesPerSeed; life++) {
       const ending = random.pick(endings);
       this.trace.push(`-- ${ending}`);
-      if (ending === "power-adopt" || ending === "power-cut") world.machine.kill("power");
-      await world.run(async (ports) => {
+      if (ending === "power-adopt" || ending === "power-cut") {
+        world.machine.kill("power");
+        this.mayHaveLost = true;
+      }
+      if (life < livesPerSeed - 1 && random.chance(deathsIn)) {
+        const effect = world.disk.effects + random.integer(1, 150);
+        world.disk.dieAt(effect, random.pick(["before", "torn", "after"] as const), random.pick(["process", "power"] as const));
+      } else {
+        world.disk.dieAt(0, "before", "process");
+      }
+      const outcome = await world.run(async (ports) => {
         const log = await this.open(ports, ending);
         await this.check(log);
         await this.sync(log);
         await this.live(log);
-        if (life === livesPerSeed - 1) return;
-        if (random.chance(0.3)) {
-          await log.close();
-          this.closed = true;
-        }
+        if (life < livesPerSeed - 1 && random.chance(0.3)) await this.close(log);
       });
+      if (outcome.kind === "died") {
+        this.mayHaveLost = true;
+        this.trace.push("died");
+      }
     }
   }
 
-  closed = false;
+  async close(log: SegmentedLog): Promise<void> {
+    this.trace.push("close");
+    const { position } = log;
+    await log.close();
+    this.markAt(position, this.model.clone());
+    this.closed = true;
+  }
 
   async open(ports: MachinePorts, ending: Ending): Promise<SegmentedLog> {
     const { model, mark } = this;
-    if (this.closed) {
-      this.closed = false;
-      this.trace.push("open all");
-      return openSegmentedLog(this.context(ports), folder, this.config, { kind: "all" }, toOffset(model.start));
-    }
     const below = this.cutBelowMark;
-    const trusted =
-      below !== undefined
-        ? ({ kind: "offset", offset: below } as const) : ({ kind: "position", position: mark!.position } as const);
+    const trusted: Trusted = this.closed
+      ? { kind: "all" }
+      : below !== undefined
+        ? { kind: "offset", offset: below }
+        : { kind: "position", position: mark!.position };
+    this.closed = false;
     this.trace.push(`open ${JSON.stringify(trusted)} start ${model.start}`);
     const log = await openSegmentedLog(this.context(ports), folder, this.config, trusted, toOffset(model.start));
-    if (below === undefined) expect(log.logEnd).toBe(mark!.position.offset);
-    // What a cut took may come back with the power: its frame says so, and nobody adopts then.
-    if (ending === "kill-cut" || ending === "power-cut" || this.cutSinceMark) {
-      await log.cut(log.logEnd);
-      this.lose(log);
-    } else {
-      const adopted = await log.adoptTail();
-      this.trace.push(`adopted ${JSON.stringify(adopted)}`);
-      expect(adopted.end).toBe(log.logEnd);
-      // The process's death loses nothing: all that was written is in the cache.
-      if (ending !== "power-adopt") expect(log.logEnd).toBe(model.end);
-      expect(log.logEnd).toBeLessThanOrEqual(model.end);
-      this.lose(log);
+    if (trusted.kind === "position") expect(log.logEnd).toBe(mark!.position.offset);
+    if (this.resetSinceMark !== undefined) {
+      await log.reset(toOffset(this.resetSinceMark));
+      model.reset(this.resetSinceMark);
+    } else if (trusted.kind !== "all") {
+      // What a cut took may come back with the power: its frame says so, and nobody adopts then.
+      if (ending === "kill-cut" || ending === "power-cut" || this.cutSinceMark) await this.cutToTrusted(log);
+      else await this.adopt(log);
     }
     expect(log.hasResidue).toBe(false);
     return log;
   }
 
-  /** What was behind the mark did not survive; when the log start lay there too, nothing did, and the log began anew. */
+  async cutToTrusted(log: SegmentedLog): Promise<void> {
+    await log.cut(log.logEnd);
+    // Until the next sync what was cut may come back.
+    this.cutSinceMark = true;
+    const { start } = this.model;
+    this.model = this.mark!.model.clone();
+    this.model.raise(start);
+    this.lose(log);
+  }
+
+  async adopt(log: SegmentedLog): Promise<void> {
+    const adopted = await log.adoptTail();
+    this.trace.push(`adopted ${JSON.stringify(adopted)}`);
+    expect(adopted.end).toBe(log.logEnd);
+    // The process's death loses nothing: all that was written is in the cache.
+    if (!this.mayHaveLost) expect(log.logEnd).toBe(this.model.end);
+    expect(log.logEnd).toBeLessThanOrEqual(this.model.end);
+    this.lose(log);
+  }
+
+  /**
+   * What was behind the log's end did not survive. When the log start lay there too, nothing did, and the log began anew: then it may
+   * have forgotten the producers, or a snapshot may have told it of them.
+   */
   lose(log: SegmentedLog): void {
     const { model } = this;
     const isEmptied = log.byteLength === 0 && ![...model.producers().keys()].some((id) => this.knowsProducer(log, id));
-    if (isEmptied) model.reset(model.start);
-    else model.cut(log.logEnd);
+    if (isEmptied) return model.reset(log.logStart);
+    model.batches = model.batches.filter(({ end }) => end <= log.logEnd);
+    model.epochs = model.epochs.filter(({ startOffset }) => startOffset < log.logEnd);
+    model.end = log.logEnd;
   }
 
   knowsProducer(log: SegmentedLog, id: number): boolean {
@@ -130,12 +168,18 @@ export class History {
 
   async sync(log: SegmentedLog): Promise<void> {
     this.trace.push(`sync at ${log.logEnd}`);
-    const model = Object.assign(new ModelLog(), structuredClone({ ...this.model }));
+    const model = this.model.clone();
     const position = await log.sync();
-    expect(position.offset).toBeGreaterThanOrEqual(Math.min(model.end, this.model.end));
+    expect(position.offset).toBe(model.end);
+    this.markAt(position, model);
+  }
+
+  markAt(position: LogPosition, model: ModelLog): void {
     this.mark = { position, model };
     this.cutBelowMark = undefined;
     this.cutSinceMark = false;
+    this.resetSinceMark = undefined;
+    this.mayHaveLost = false;
   }
 
   async live(log: SegmentedLog): Promise<void> {
@@ -164,6 +208,7 @@ export class History {
     } else if (kind < 73) {
       const start = random.pick([model.end, model.end + 100, random.integer(0, model.end)]);
       this.trace.push(`reset ${start}`);
+      this.resetSinceMark = start;
       await log.reset(toOffset(start));
       model.reset(start);
       // Its `start` frame would be folded so: everything before it is gone.
@@ -171,8 +216,8 @@ export class History {
     } else if (kind < 78) {
       const start = random.integer(model.start, model.end);
       this.trace.push(`raise ${start}`);
-      log.raiseStart(toOffset(start));
       model.raise(start);
+      log.raiseStart(toOffset(start));
       if (random.chance(0.7)) await this.deleteBelowStart(log);
     } else if (kind < 82) {
       const highWatermark = toOffset(random.integer(model.start, model.end));
@@ -180,8 +225,8 @@ export class History {
       this.trace.push(`retention below ${highWatermark}: ${start}`);
       if (start !== undefined) {
         expect(start).toBeLessThanOrEqual(highWatermark);
-        log.raiseStart(start);
         model.raise(start);
+        log.raiseStart(start);
         await this.deleteBelowStart(log);
       }
     } else if (kind < 84) {
@@ -209,7 +254,9 @@ export class History {
       const known = model.producers().get(id);
       const last = known?.batches.at(-1);
       const producer =
-        id === 3 ? undefined : { id, epoch: known?.epoch ?? 0, baseSequence: last === undefined ? 0 : last.sequence + (last.end - last.base) };
+        id === 3
+          ? undefined
+          : { id, epoch: known?.epoch ?? 0, baseSequence: last === undefined ? 0 : last.sequence + (last.end - last.base) };
       const timestampMs = random.chance(0.05) ? -1 : this.timeMs;
       const batch = batchAt(base, {
         epoch: this.epoch,

@@ -18,6 +18,11 @@ export class ModelLog {
   batches: ModelBatch[] = [];
   epochs: { epoch: number; startOffset: number }[] = [];
 
+  clone(): ModelLog {
+    const { start, end, batches, epochs } = this;
+    return Object.assign(new ModelLog(), { start, end, batches: [...batches], epochs: [...epochs] });
+  }
+
   append(bytes: Uint8Array): void {
     const batch = {
       base: this.end,

@@ -35,7 +35,12 @@ test("what was appended over many segments is read back, byte for byte, from mem
       await log.close();
     }
   });
-  expect(disk.folder(`${folder}/0`).names().filter((name) => name.endsWith(".log")).length).toBeGreaterThan(5);
+  expect(
+    disk
+      .folder(`${folder}/0`)
+      .names()
+      .filter((name) => name.endsWith(".log")).length,
+  ).toBeGreaterThan(5);
 });
 
 test("a log that was closed opens with all that it held, and reads no content for it", async () => {
