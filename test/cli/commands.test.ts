@@ -1,58 +1,21 @@
-// Each command as a person or a script meets it: a process, its streams and its exit code, against a real broker.
+// Each command that talks to a cluster as a person or a script meets it: a process, its streams and its exit code, against a real broker.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { flagVariable, tree } from "@varve/cli";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Ended, json, jsonLines, type Options, runCommand } from "./command.ts";
 import { bareEnvironment, type ServerProcess, startServer, varve } from "./server-process.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "varve-commands-"));
-const kafkaFolder = join(import.meta.dirname, "../../packages/log/test/fixtures/orders-0");
 let server: ServerProcess;
 
-interface Ended {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
+function run(args: readonly string[], options: Options = {}): Promise<Ended> {
+  return runCommand(args, { ...options, environment: { VARVE_BOOTSTRAP: server.address, ...options.environment } });
 }
-
-interface Options {
-  readonly input?: string | Uint8Array;
-  readonly environment?: Readonly<Record<string, string>>;
-  /** Called with all that was written so far whenever there is more, until it answers with the signal that ends the process. */
-  readonly interrupt?: (out: string, err: string) => NodeJS.Signals | undefined;
-}
-
-/** Runs one command to its end. */
-async function run(args: readonly string[], { input, environment = {}, interrupt }: Options = {}): Promise<Ended> {
-  const env = { ...bareEnvironment(), VARVE_BOOTSTRAP: server.address, ...environment };
-  const child = spawn(process.execPath, [varve, ...args], { stdio: ["pipe", "pipe", "pipe"], env });
-  let [out, err] = ["", ""];
-  let isInterrupted = false;
-  const look = () => {
-    const signal = isInterrupted ? undefined : interrupt?.(out, err);
-    if (signal === undefined) return;
-    isInterrupted = true;
-    child.kill(signal);
-  };
-  child.stdout.on("data", (piece: Buffer) => {
-    out += piece.toString("latin1");
-    look();
-  });
-  child.stderr.on("data", (piece: Buffer) => {
-    err += piece.toString();
-    look();
-  });
-  child.stdin.on("error", () => undefined);
-  if (interrupt === undefined || input !== undefined) child.stdin.end(input ?? "");
-  const [code] = (await once(child, "close")) as [number | null];
-  return { code, out, err };
-}
-
-const json = (text: string): unknown => JSON.parse(text);
-const lines = (text: string): unknown[] => text.trim().split("\n").map(json);
 
 beforeAll(async () => {
   server = await startServer();
@@ -153,7 +116,7 @@ describe("produce and consume", () => {
     });
     const consumed = await run(["consume", "json", "--format", "json"]);
     expect(consumed.code).toBe(0);
-    expect(lines(consumed.out)).toEqual(records.map((record, offset) => ({ topic: "json", partition: 0, offset, ...record })));
+    expect(jsonLines(consumed.out)).toEqual(records.map((record, offset) => ({ topic: "json", partition: 0, offset, ...record })));
     expect(consumed.err).toMatch(/^3 records, /);
   });
 
@@ -163,7 +126,7 @@ describe("produce and consume", () => {
       input: '{"value":{"total":9}}\n{"key":"own","value":7}',
     });
     const { out } = await run(["consume", "values", "--format", "json"]);
-    expect(lines(out)).toMatchObject([
+    expect(jsonLines(out)).toMatchObject([
       { key: "fixed", value: '{"total":9}', headers: [["from", "cli"]] },
       { key: "own", value: "7", headers: [["from", "cli"]] },
     ]);
@@ -299,141 +262,11 @@ describe("errors", () => {
   });
 });
 
-describe("log", () => {
-  test("a folder that Kafka wrote is whole, and its batches and records are shown", async () => {
-    const [verified, text, dumped] = await Promise.all([
-      run(["log", "verify", kafkaFolder, "--format", "json"]),
-      run(["log", "dump", kafkaFolder, "--records"]),
-      run(["log", "dump", kafkaFolder, "--records", "--format", "json"]),
-    ]);
-    expect(verified.code).toBe(0);
-    const { segments, problems, tornTail } = json(verified.out) as {
-      segments: { batches: number }[];
-      problems: unknown[];
-      tornTail: unknown;
-    };
-    expect(segments[0]).toEqual({
-      file: "00000000000000000000.log",
-      batches: 20,
-      records: 43,
-      firstOffset: 0,
-      lastOffset: 46,
-      bytes: 3954,
-      indexEntries: 8,
-      timeIndexEntries: 9,
-    });
-    expect([problems, tornTail]).toEqual([[], null]);
-    const batches = lines(dumped.out) as { lastOffset: number; records: Record<string, unknown>[] }[];
-    expect(batches).toHaveLength(segments.reduce((sum, segment) => sum + segment.batches, 0));
-    expect(batches.at(-1)!.lastOffset).toBe(202);
-    expect(batches.flatMap(({ records }) => records).filter(({ control }) => control === "COMMIT").length).toBeGreaterThan(0);
-    // What the text shows, the JSON has: a line for each batch, and one for each record.
-    expect(text.out.trim().split("\n")).toHaveLength(batches.reduce((sum, { records }) => sum + 1 + records.length, 0));
-  });
-
-  test("a flipped bit, an index that leads astray and a torn tail are told apart, with file and place", async () => {
-    const damaged = join(folder, "damaged-0");
-    mkdirSync(damaged);
-    for (const name of readdirSync(kafkaFolder)) copyFileSync(join(kafkaFolder, name), join(damaged, name));
-    const change = (name: string, bytes: (whole: Buffer) => Buffer) => {
-      const path = join(damaged, name);
-      const changed = bytes(readFileSync(path));
-      rmSync(path);
-      writeFileSync(path, changed);
-    };
-    change("00000000000000000000.log", (whole) => {
-      whole[100]! ^= 4;
-      return whole;
-    });
-    change("00000000000000000047.index", (whole) => {
-      whole[15]! ^= 1;
-      return whole;
-    });
-    change("00000000000000000192.log", (whole) => whole.subarray(0, whole.length - 5));
-    const { code, out } = await run(["log", "verify", damaged, "--format", "json"]);
-    expect(code).toBe(1);
-    const { problems, tornTail } = json(out) as { problems: { file: string; position: number; message: string }[]; tornTail: object };
-    expect(problems).toContainEqual({
-      file: "00000000000000000000.log",
-      position: 73,
-      message: expect.stringMatching(/at byte 73 .*checksum/),
-    });
-    expect(problems).toContainEqual({
-      file: "00000000000000000047.index",
-      position: 8,
-      message: expect.stringContaining("where no batch begins"),
-    });
-    expect(tornTail).toMatchObject({ file: "00000000000000000192.log", message: expect.stringContaining("is cut") });
-    const dumped = await run(["log", "dump", damaged, "--count", "2", "--format", "json"]);
-    expect(dumped.code).toBe(1);
-    expect(lines(dumped.out)).toMatchObject([
-      { baseOffset: 0, problem: null },
-      { position: 73, problem: expect.stringContaining("checksum") },
-    ]);
-  });
-
-  test("a folder of the broker that is running is whole", async () => {
-    await run(["topic", "create", "own"]);
-    await run(["produce", "own", "--compression", "zstd"], { input: "a line\n".repeat(1000) });
-    const { topicId } = json((await run(["topic", "desc", "own", "--format", "json"])).out) as { topicId: string };
-    const { code, out } = await run(["log", "verify", join(server.folder, `${topicId}-0`), "--format", "json"]);
+test("every command shows help with its flags, their variables and an example", async () => {
+  const helps = await Promise.all(tree.map(async (command) => [command, await run([...command.path, "--help"])] as const));
+  for (const [command, { code, out }] of helps) {
     expect(code).toBe(0);
-    expect(json(out)).toMatchObject({ segments: [{ records: 1000, firstOffset: 0, lastOffset: 999 }], problems: [] });
-  });
-
-  test.each([
-    [[folder], "no segment files lie there"],
-    [[join(folder, "nothing")], "there is no such file or folder"],
-  ])("verify %j ends with the code of what is not there", async (paths, message) => {
-    expect(await run(["log", "verify", ...paths])).toMatchObject({ code: 3, err: expect.stringContaining(message) });
-  });
-});
-
-describe("server", () => {
-  const flags = ["--http-listener", "", "--listener", "127.0.0.1:0"];
-
-  test("tells all problems of file, environment and flags at once, and ends with 78", async () => {
-    const file = join(folder, "settings.yaml");
-    writeFileSync(file, "node.id: many\nno.such.setting: 1\n");
-    const environment = { VARVE_NO_SUCH: "1", VARVE_OPEN_FILES: "3" };
-    const { code, out, err } = await run(["server", "--config", file, "--listener", "0.0.0.0:7070"], { environment });
-    expect(code).toBe(78);
-    expect(out).toBe("");
-    for (const problem of [
-      "node.id is a whole number",
-      '"no.such.setting" is not a setting',
-      "VARVE_NO_SUCH names no setting",
-      "open.files lies between",
-      "not loopback",
-    ]) {
-      expect(err).toContain(problem);
-    }
-  });
-
-  test("refuses a directory that another process uses with 73, and an address that is taken with 69", async () => {
-    const used = await run(["server", ...flags, "--data-dir", server.folder]);
-    expect(used).toMatchObject({ code: 73, out: "", err: expect.stringContaining("another process uses this data directory") });
-    const taken = await run(["server", "--http-listener", "", "--listener", server.address, "--data-dir", join(folder, "taken")]);
-    expect(taken).toMatchObject({ code: 69, out: "", err: expect.stringContaining("address already in use") });
-  });
-
-  test("ignores the variables of other commands, says where it listens, and drains on SIGTERM", async () => {
-    const environment = { VARVE_FORMAT: "json", VARVE_PRODUCE_ACKS: "all", VARVE_DATA_DIR: join(folder, "own") };
-    const { code, out } = await run(["server", ...flags], {
-      environment,
-      interrupt: (written) => (written.includes("\n") ? "SIGTERM" : undefined),
-    });
-    expect(code).toBe(0);
-    expect(json(out)).toMatchObject({ address: expect.stringMatching(/^127\.0\.0\.1:\d+$/), clusterId: expect.any(String), nodeId: 1 });
-  });
-});
-
-test("every command shows help with an example", async () => {
-  const helps = await Promise.all([["--help"], ["topic", "--help"], ["produce", "--help"], ["server", "--help"]].map((args) => run(args)));
-  for (const { code, out } of helps) {
-    expect(code).toBe(0);
-    expect(out).toContain("Example:\n  varve ");
+    expect(out).toContain(`Example:\n  varve ${command.example}`);
+    for (const name of Object.keys(command.flags)) expect(out).toMatch(new RegExp(`--${name}\\b[\\s\\S]*${flagVariable(command, name)}`));
   }
-  expect(helps[2]!.out).toContain("VARVE_PRODUCE_ACKS");
-  expect(helps[3]!.out).toContain("VARVE_NODE_ID");
 });

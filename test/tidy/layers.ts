@@ -52,8 +52,11 @@ export const rooms: Readonly<Record<string, Room>> = {
 /** The simulator, with what a test must name to use it; a package's own tests may import these, its src never sim. */
 const simForTests = ["sim", "runtime", "model"];
 
+/** Rooms with an entry for Node beside the one for any ports. */
+const nodeRooms: readonly string[] = ["runtime", "server"];
+
 /**
- * Who may reach Node through `@varve/runtime/node`, by path: everyone else is given ports. `lazy` means inside a function,
+ * Who may reach Node through a room's `/node`, by path: everyone else is given ports. `lazy` means inside a function,
  * by `await import(…)`, so that loading the module loads no Node.
  */
 const nodeEntry: readonly { readonly path: RegExp; readonly how: "any" | "lazy" }[] = [
@@ -115,12 +118,12 @@ function entryViolation(path: string, target: Reference, reference: Import): str
     case "contract":
       return partOf(path) === "test" ? undefined : "a contract suite is for tests: import it from a test only";
     case "node": {
-      if (target.room !== "runtime") return `only runtime has a /node entry, ${target.room} has none`;
+      if (!nodeRooms.includes(target.room)) return `only ${nodeRooms.join(" and ")} have a /node entry, ${target.room} has none`;
       const allowed = nodeEntry.find((row) => row.path.test(path))?.how;
       if (allowed === "any" || (allowed === "lazy" && reference.kind !== "static")) return undefined;
       return allowed === "lazy"
-        ? "@varve/runtime/node is loaded here by `await import(…)` only, so that this module runs in simulation"
-        : "@varve/runtime/node is for those who start a process (client, server's node entry, cli, load, tests, bench): take the ports as an argument";
+        ? `@varve/${target.room}/node is loaded here by "await import(…)" only, so that this module runs in simulation`
+        : `@varve/${target.room}/node is for those who start a process (client, server's node entry, cli, load, tests, bench): take the ports as an argument`;
     }
     default:
       return `"${target.entry}" is no entry point: import from "@varve/${target.room}" (or its /contract, or runtime's /node)`;
@@ -161,7 +164,7 @@ export const manifestsGoDown: Rule = (tree) =>
         else if (!mayImport(from, to, part)) found.push(`${path}: ${sentence(from, to)}`);
       }
     }
-    const entries = [".", "./contract", "./package.json", ...(from === "runtime" ? ["./node"] : [])];
+    const entries = [".", "./contract", "./package.json", ...(nodeRooms.includes(from) ? ["./node"] : [])];
     for (const entry of Object.keys(manifest.exports ?? {})) {
       if (!entries.includes(entry)) found.push(`${path}: "${entry}" is no entry point; there are ${entries.join(", ")}`);
     }
