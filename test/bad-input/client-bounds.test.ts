@@ -45,7 +45,7 @@ test("a hundred addresses may be named, one more is INVALID_CONFIG", () =>
     await expect(connect([...hundred, address])).rejects.toMatchObject({ code: "INVALID_CONFIG" });
   }));
 
-test("when the buffer is full `post` answers false and `send` waits; one more than may wait is refused, the others are stored", () =>
+test("when the buffer is full a post is refused and a send waits; one more than may wait is refused, the others are stored", () =>
   withVarve(async (varve) => {
     await using producer = varve.producer({ bufferBytes: 50_000, batchBytes: 16_384, waitingSendsMax: 2 });
     const record = { value: "x".repeat(4_000), partition: 0 };

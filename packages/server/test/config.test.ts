@@ -50,6 +50,20 @@ test("every problem of every source is told at once", () => {
   ]);
 });
 
+test("every number is taken at both ends of its range, and one past them is a problem that names the range", () => {
+  let ranges = 0;
+  for (const [key, row] of Object.entries(serverConfigTable)) {
+    if (!("min" in row)) continue;
+    ranges += 1;
+    for (const value of [row.min, row.max]) expect(config({ flags: { [key]: String(value) } })).toMatchObject({ [key]: value });
+    for (const value of [row.min - 1, row.max + 1]) {
+      const named = expect.stringContaining(`${key} lies between ${row.min} and ${row.max}`);
+      expect(problems({ flags: { [key]: String(value) } })).toEqual([named]);
+    }
+  }
+  expect(ranges).toBeGreaterThan(15);
+});
+
 test.each(["0.0.0.0:7070", "192.168.1.7:7070", "[::]:7070", "example.test:7070"])("%s needs --insecure", (listener) => {
   expect(problems({ flags: { listener } })).toEqual([expect.stringContaining("--insecure")]);
   expect(config({ flags: { listener, insecure: "true" } }).listener).toBe(listener);

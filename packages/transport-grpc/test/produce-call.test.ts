@@ -67,6 +67,20 @@ test("not ready without credit, ready is told when it comes", () =>
     expect(producing.call.isReady).toBe(true);
   }));
 
+test("512 requests may wait for their answer; with one more it is not ready until some were answered", () =>
+  onStage(async (stage) => {
+    const { api, world } = stage;
+    const producing = produceWith(callerOf(stage));
+    let sent = 0;
+    for (; producing.call.isReady; sent += 1) producing.call.send(requestOf(10), () => {});
+    expect(sent).toBe(callerProduceInFlightMax);
+    expect(() => producing.call.send(requestOf(10), () => {})).toThrow(/not ready/);
+    await world.runUntil(() => api.produceCalls.length === sent);
+    api.produceCalls[0]!.resolve([stored(0)]);
+    await world.runUntil(() => producing.ready === 1);
+    expect(producing.call.inFlight).toBe(callerProduceInFlightMax - 1);
+  }));
+
 test("a sender that keeps to isReady never breaks a rule, at full speed, with batches of any size", () =>
   onStage(
     async (stage) => {
