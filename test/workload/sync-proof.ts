@@ -2,7 +2,6 @@
 // that is acknowledged, its bytes were written to some file, and a sync of that file that began after the write had ended before the
 // answer left. Files' formats do not matter: the bytes of a batch are looked for in whatever is written.
 
-import { fileURLToPath } from "node:url";
 import type {
   Disk,
   DiskFile,
@@ -13,22 +12,7 @@ import type {
   StreamEvents,
   StreamStatus,
 } from "@varve/runtime";
-import protobuf from "protobufjs";
-
-const contract = protobuf.loadSync(fileURLToPath(new URL("../../proto/varve/v1/data.proto", import.meta.url)));
-const produceRequest = contract.lookupType("varve.v1.ProduceRequest");
-const produceResponse = contract.lookupType("varve.v1.ProduceResponse");
-const produceMethod = "/varve.v1.Data/Produce";
-
-interface RequestMessage {
-  readonly correlation: number;
-  readonly acks: number;
-  readonly entries: readonly { readonly topicId: Uint8Array; readonly partition: number; readonly batch: Uint8Array }[];
-}
-
-interface ResponseMessage {
-  readonly answers: readonly { readonly correlation: number; readonly results: readonly { readonly errorCode: number }[] }[];
-}
+import { acksAll, decodeAnswers, decodeRequest, produceMethod } from "./produce-messages.ts";
 
 /** What a broker leaves as it is in any batch: from the producer id on. Two batches of a history never have it in common. */
 const identityStart = 43;
@@ -119,8 +103,8 @@ export class SyncProof {
   }
 
   #asked(bytes: Uint8Array, unanswered: Map<number, readonly Watched[]>): void {
-    const { correlation, acks, entries } = produceRequest.decode(bytes) as unknown as RequestMessage;
-    if (acks !== 0) return;
+    const { correlation, acks, entries } = decodeRequest(bytes);
+    if (acks !== acksAll) return;
     const batches = entries.map(({ topicId, batch }) => this.#watch(Buffer.from(topicId).toString("hex"), batch));
     unanswered.set(correlation, batches);
   }
@@ -155,8 +139,7 @@ export class SyncProof {
   }
 
   #answers(message: Uint8Array, unanswered: Map<number, readonly Watched[]>): void {
-    const { answers } = produceResponse.decode(message) as unknown as ResponseMessage;
-    for (const { correlation, results } of answers) {
+    for (const { correlation, results } of decodeAnswers(message)) {
       const batches = unanswered.get(correlation) ?? [];
       unanswered.delete(correlation);
       for (const [at, batch] of batches.entries()) {
