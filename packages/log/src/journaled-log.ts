@@ -136,6 +136,8 @@ export class JournaledLog implements PartitionLog {
       const { journal } = this.#options;
       if (end >= this.segments.logEnd) return;
       const newEnd = await this.segments.cutEnd(end);
+      // Without frames of its appends, all that recovery would keep below the new end is what a mark says.
+      if (!this.partition.isJournaled) await journal.mark(this.partition);
       // The frame first: a file that was cut without one would be missing what the mark promises.
       await journal.control(this.partition, { kind: "truncate", end: newEnd, leaderEpoch });
       await this.#end(() => this.segments.cut(newEnd));
@@ -198,6 +200,11 @@ export class JournaledLog implements PartitionLog {
   /** Reads and checks about so many bytes. @returns whether all of the log has been read since the scrub began at its start. */
   scrub(bytesMax: number): Promise<boolean> {
     return this.#pinned(async () => (await this.segments.scrubStep(bytesMax)).roundDone);
+  }
+
+  /** An append met a full disk, and there has been no room since. */
+  get isFull(): boolean {
+    return this.#isFull;
   }
 
   /** Nothing may be appended or read any more, for this reason. */
@@ -345,6 +352,8 @@ export class JournaledLog implements PartitionLog {
     this.#ending = ending().then(() => {});
     await this.#ending;
     this.#ending = undefined;
+    // What was committed is not cut; but a log that begins again begins with nothing committed.
+    this.#highWatermark = Math.min(this.#highWatermark, this.segments.logEnd) as Offset;
   }
 
   async #sync(): Promise<LogPosition> {

@@ -12,6 +12,7 @@ import { journalFolder } from "./journal/ring.ts";
 import { replayRuns, type Scan, type ScanPorts, scanJournal } from "./journal/scan.ts";
 import { removePartitionFolder } from "./partition-folder.ts";
 import type { SegmentContext } from "./segments/context.ts";
+import { segmentPath } from "./segments/names.ts";
 import type { Trusted } from "./segments/position.ts";
 import { openSegmentedLog, type SegmentedLog } from "./segments/segmented-log.ts";
 
@@ -147,9 +148,21 @@ function lengthBelow(batches: Uint8Array, limit: number): number {
 async function settle(disk: Disk, segments: SegmentedLog, { logStart }: Outcome & { kind: "present" }): Promise<void> {
   if (logStart > segments.logEnd) await segments.reset(logStart);
   else segments.raiseStart(logStart);
+  await settleLength(disk, segments);
   await segments.sync();
   // Names that the life before gave and did not sync are still in the page cache only; now they are relied on.
   await disk.syncFolder(segments.folder);
+}
+
+/** A file that was found as long as it must be may still be longer on the disk: cut by the life before, and not synced. */
+async function settleLength(disk: Disk, { folder, activeBase, activeBytes }: SegmentedLog): Promise<void> {
+  const file = await disk.open(segmentPath(folder, activeBase, "log"), "write");
+  try {
+    await file.truncate(activeBytes);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
 }
 
 function offsetOf(trusted: Trusted): number {

@@ -95,7 +95,9 @@ export class SpaceWatch {
 
   #poll(): void {
     if (this.#isClosed) return;
-    this.#timer?.cancel();
-    this.#timer = this.#options.clock.setTimer(spacePollMs, () => this.#ask());
+    this.#timer ??= this.#options.clock.setTimer(spacePollMs, () => {
+      this.#timer = undefined;
+      this.#ask();
+    });
   }
 }

@@ -90,10 +90,6 @@ export class Flusher {
     }
     if (partition.endings !== endings || (partition.isEnding && !partition.isJournaled)) return;
     partition.syncedUpTo(mark);
-    if (!partition.isJournaled) {
-      partition.durable = mark;
-      partition.segments.durableMoved();
-    }
     this.#options.onSynced(partition);
   }
 

@@ -16,7 +16,10 @@ export interface JournaledSegments {
   durableMoved(): void;
 }
 
-/** Invariant (J1): `marked ≤ synced ≤ durable ≤ position`, by offset and by lsn, unless an ending is under way. */
+/**
+ * Invariant (J1): `marked ≤ synced ≤ durable ≤ position`, by offset and by lsn, unless an ending is under way. For a log without frames
+ * `durable` may trail behind `synced` until the mark behind its last truncation is durable.
+ */
 export class JournalPartition {
   readonly id: PartitionId;
   /** Of the id, for frame headers. */
@@ -138,15 +141,23 @@ export class JournalPartition {
     this.taken = undefined;
   }
 
-  /** The segments are synced up to `mark`, which is not above `durable`. */
+  /** The segments are synced up to `mark`, which for a journaled partition is not above `durable`. */
   syncedUpTo(mark: Mark): void {
     if (isNewer(mark, this.synced)) this.synced = mark;
+    // Of a log without frames recovery adopts what it finds; but a live truncation would have it cut that off again.
+    if (this.liveLsn <= this.marked.covers) this.#durableWithoutFrames(mark);
   }
 
   /** Recovery will find `mark`. */
   markedUpTo(mark: Mark): void {
     if (isNewer(mark, this.marked)) this.marked = mark;
     this.syncedUpTo(mark);
+  }
+
+  #durableWithoutFrames(mark: Mark): void {
+    if (this.isJournaled || !isNewer(mark, this.durable)) return;
+    this.durable = mark;
+    this.segments.durableMoved();
   }
 }
 

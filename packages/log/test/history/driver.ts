@@ -82,7 +82,7 @@ export class Driver {
   }
 
   #isDurable(): boolean {
-    return this.#state.hasFailed || this.#logs().every(([, log]) => log.durableEnd === log.logEnd || (log as JournaledLog).partition.isJournaled === false);
+    return this.#state.hasFailed || (!this.#isFull && this.#logs().every(([, log]) => log.durableEnd === log.logEnd || (log as JournaledLog).partition.isJournaled === false));
   }
 
   #logs(): (readonly [PartitionModel, PartitionLog])[] {
@@ -106,7 +106,7 @@ export class Driver {
       if (model.pending !== undefined || log.offline !== undefined) continue;
       const { marked, synced, durable, isJournaled, isEnding } = (log as JournaledLog).partition;
       if (log.logEnd !== model.end) throw new Violation(`${model.name}: ends at ${log.logEnd}, the model at ${model.end}`);
-      if (isEnding) continue;
+      if (isEnding || !isJournaled) continue;
       const ends = [marked, synced, durable].map(({ position }) => position.offset);
       if (!(durable.covers >= synced.covers && synced.covers >= marked.covers)) throw new Violation(`${model.name}: J1 fails: covers ${marked.covers} ${synced.covers} ${durable.covers}`);
       if (durable.covers === marked.covers && !(ends[0]! <= ends[1]! && ends[1]! <= ends[2]! && ends[2]! <= log.logEnd)) throw new Violation(`${model.name}: J1 fails: ${ends} ${log.logEnd} ${isJournaled}`);
@@ -135,6 +135,11 @@ export class Driver {
       default:
         return this.#onLog(step);
     }
+  }
+
+  /** Whether appends may be refused for want of room: it lifts by itself, some time after there is room. */
+  get #isFull(): boolean {
+    return this.#machine.disk.capacityBytes < 1e12 || this.store.writeRefusal !== undefined || this.#logs().some(([, log]) => (log as JournaledLog).isFull);
   }
 
   #makeRoom(): void {
@@ -254,6 +259,7 @@ export class Driver {
     try {
       log.appendAsFollower(bytes.slice());
     } catch (error) {
+      model.leftBehind(bytes);
       return this.#refused(log, String(error));
     }
     model.appended(bytes);
@@ -285,7 +291,7 @@ export class Driver {
 
   /** The disk is or was full, or has failed. */
   #mayRefuse(log: PartitionLog): boolean {
-    return this.#state.hasFailed || log.offline !== undefined || this.store.writeRefusal !== undefined || this.#machine.disk.capacityBytes < 1e12 || !this.#machine.machine.alive;
+    return this.#state.hasFailed || log.offline !== undefined || this.#isFull || !this.#machine.machine.alive;
   }
 
   /** Begins a change that ends when it ends; the model follows when it was answered. */
@@ -300,7 +306,7 @@ export class Driver {
       (error: unknown) => {
         if (!this.#machine.machine.alive) return;
         // A change that failed may have been made or not, as far as anyone can tell; the history ends this life to find out.
-        if (this.#state.hasFailed || this.#machine.disk.capacityBytes < 1e12 || this.store.writeRefusal !== undefined) this.#state.hasFailed = true;
+        if (this.#state.hasFailed || this.#isFull) this.#state.hasFailed = true;
         else this.#failure ??= { error };
       },
     );

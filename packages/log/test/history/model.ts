@@ -38,6 +38,8 @@ export class PartitionModel {
   epoch = 0;
   pending: Pending | undefined;
   producers = new Map<number, ModelProducer>();
+  /** Batches of a follower's append that met a full disk: the first of them may stand behind the end until the next append. */
+  residue: readonly StoredBatch[] = [];
 
   constructor(name: string) {
     this.name = name;
@@ -54,10 +56,16 @@ export class PartitionModel {
   }
 
   appended(stamped: Uint8Array): void {
+    this.residue = [];
     for (const batch of takeApart(stamped)) {
       this.batches.push(batch);
       this.end = batch.next;
     }
+  }
+
+  /** An append of several batches was refused in its middle. */
+  leftBehind(stamped: Uint8Array): void {
+    this.residue = takeApart(stamped);
   }
 
   sent(id: number, baseSequence: number, records: number, client: Uint8Array, base: number): void {
@@ -114,6 +122,8 @@ export class PartitionModel {
       this.created();
     }
     const found = await readAll(this.name, log);
+    if (found.end > this.end) this.appended(joined(this.residue.filter(({ next }) => next <= found.end).map(({ bytes }) => bytes)));
+    this.residue = [];
     this.#check(found, pending);
     this.batches = [...found.batches];
     this.start = found.start;

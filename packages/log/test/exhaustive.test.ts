@@ -1,0 +1,14 @@
+// Shows J1 to J5 for short histories, at every death that they can meet.
+
+import { expect, test } from "vitest";
+import { everyDeath, everySecondDeath, shortHistories } from "./history/exhaustive.ts";
+
+test.each(shortHistories)("$name: nothing promised is lost and nothing cut comes back, wherever the process or the power goes", async (history) => {
+  const { histories, effects } = await everyDeath(history, 1_000);
+  expect(histories).toBeGreaterThan(effects);
+});
+
+test.each(shortHistories)("$name: the same with a second death at every step of the recovery", async (history) => {
+  const { histories } = await everySecondDeath(history, 50_000, 17, 45);
+  expect(histories).toBeGreaterThan(45);
+});
