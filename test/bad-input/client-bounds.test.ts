@@ -76,3 +76,19 @@ test("a record of one byte more than a batch may hold is MESSAGE_TOO_LARGE, and 
     }
     expect(bytes).toBeGreaterThan(9_900);
   }));
+
+test("a producer writes to 10,000 topics, to one more it refuses, and to those that it knows it goes on", () =>
+  onRealServer(async ({ address }) => {
+    await using varve = await connect(address, { unknownTopicMs: 0 });
+    await varve.admin.createTopic({ name: "orders" });
+    await using producer = varve.producer();
+    await producer.send("orders", { value: "first" });
+    const ends: Promise<unknown>[] = [];
+    for (let number = 1; number < 10_000; number += 1) ends.push(producer.send(`missing-${number}`, { value: "x" }));
+    ends.push(producer.send("one-more", { value: "x" }));
+    const outcomes = await Promise.allSettled(ends);
+    const codes = outcomes.map((outcome) => (outcome.status === "rejected" ? outcome.reason.code : "stored"));
+    expect(codes.at(-1)).toBe("POLICY_VIOLATION");
+    expect(new Set(codes.slice(0, -1))).toEqual(new Set(["UNKNOWN_TOPIC_OR_PARTITION"]));
+    expect(await producer.send("orders", { value: "last" })).toMatchObject({ offset: 1 });
+  }));

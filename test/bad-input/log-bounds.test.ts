@@ -243,6 +243,18 @@ test("of 65 damaged ranges each is told apart from what is good between them, th
   );
 });
 
+test("of 65,537 leader epochs the oldest is forgotten, the others still say where they end", () =>
+  withLogs(machine(), async (logs) => {
+    const log = await make(logs, 0, { durability: "replicated" });
+    const batch = plain("x");
+    for (let epoch = 0; epoch < 65_536; epoch += 1) await append(log, batch.slice(), epoch);
+    expect(log.endOfEpoch(0)).toEqual({ epoch: 0, endOffset: 1 });
+    await append(log, batch.slice(), 65_536);
+    expect(log.endOfEpoch(0)).toBeUndefined();
+    expect(log.endOfEpoch(1)).toEqual({ epoch: 1, endOffset: 2 });
+    expect(log.endOfEpoch(65_536)).toEqual({ epoch: 65_536, endOffset: 65_537 });
+  }));
+
 test("more readers than a log remembers read on where each of them was", () =>
   withLogs(
     machine(),

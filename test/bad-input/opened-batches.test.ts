@@ -3,7 +3,8 @@
 
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { connect, DamagedRecordsError } from "@varve/client";
-import type { ErrorCode } from "@varve/model";
+import { DecompressionError, type ErrorCode } from "@varve/model";
+import { nodeCompression } from "@varve/runtime/node";
 import { expect, test } from "vitest";
 import { callNaively, type NaiveClients, onNaiveClients, recordNaively } from "../compat/naive-client.ts";
 import { eventually, onRealServer } from "../compat/real-server.ts";
@@ -107,3 +108,15 @@ test.for(broken)("$what: stored, named by whoever opens it, and stepped over", (
     }),
   ),
 );
+
+/** A zstd frame with a window of 2^`log` bytes, which holds `content` as it is. Source: RFC 8878, 3.1.1. */
+function zstdFrame(log: number, content: Uint8Array): Buffer {
+  const block = (content.length << 3) | 1;
+  return Buffer.concat([Buffer.of(0x28, 0xb5, 0x2f, 0xfd, 0, (log - 10) << 3, block & 255, block >> 8, block >> 16), content]);
+}
+
+test("a zstd window of 128 MiB is opened, as Kafka's clients may write it; a wider one is refused whatever is in it", () => {
+  const open = (log: number) => nodeCompression.decompress("zstd", zstdFrame(log, record), 1_000);
+  expect(Buffer.compare(open(27), record)).toBe(0);
+  expect(() => open(28)).toThrow(DecompressionError);
+});
