@@ -62,7 +62,7 @@ export type LoadOf<Job extends LoadJob> = Job extends LoadJob
   : never;
 
 export function loadCell({ folder, warmupSeconds, seconds }: RunContext, load: LoadOf<LoadJob>): Promise<LoadAnswer> {
-  return runLoad({ ...load, warmupSeconds, seconds } as Load, { folder });
+  return runLoad({ ...load, warmupSeconds, seconds } as Load, folder);
 }
 
 export const shown: Goal = { kind: "shown" };

@@ -2,7 +2,6 @@
 // `node bench/load/encoders.ts '{"encoder","valueBytes","warmupSeconds","seconds"}'` prints {"recordsPerSecond"}.
 
 import { createRequire } from "node:module";
-import { join } from "node:path";
 import { BatchBuilder } from "@varve/record";
 import { nodeCompression } from "@varve/runtime/node";
 
@@ -55,9 +54,8 @@ async function platformatic(records: readonly InputRecord[]): Promise<Encode> {
 /** As its produce request does: kafkajs exports none of this. */
 function kafkajs(records: readonly InputRecord[]): Encode {
   const require = createRequire(import.meta.url);
-  const protocol = join(require.resolve("kafkajs"), "..", "src", "protocol", "recordBatch");
-  const Record = require(join(protocol, "record", "v0")) as (record: object) => object;
-  const { RecordBatch } = require(join(protocol, "v0")) as { RecordBatch: (batch: object) => Promise<unknown> };
+  const Record = require("kafkajs/src/protocol/recordBatch/record/v0") as (record: object) => object;
+  const { RecordBatch } = require("kafkajs/src/protocol/recordBatch/v0") as { RecordBatch: (batch: object) => Promise<unknown> };
   const firstTimestamp = records[0]!.timestampMs;
   const maxTimestamp = records.at(-1)!.timestampMs;
   return () => {

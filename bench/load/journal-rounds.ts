@@ -9,6 +9,7 @@ import { batchOfSize } from "@varve/load";
 import { openLogStore, type PartitionLog } from "@varve/log";
 import { defaults, serverConfigTable, topicConfigTable, toTopicId, uuidToText } from "@varve/model";
 import { nodeClock, nodeCompression, nodeDisk, nodeEntropy, nodeLogger, nodeMetrics } from "@varve/runtime/node";
+import { journalGrown } from "../home.ts";
 
 interface Job {
   readonly folder: string;
@@ -19,8 +20,6 @@ interface Job {
 }
 
 const leaderEpoch = 0;
-/** Longest wait for the journal's files, which are made in the background. */
-const settleMs = 1_000;
 
 async function run(job: Job, dataFolder: string): Promise<number> {
   const config = defaults(topicConfigTable);
@@ -59,7 +58,7 @@ async function run(job: Job, dataFolder: string): Promise<number> {
   for (let partition = 0; partition < job.partitionCount; partition++) {
     logs.push(await store.create({ topicId, partition }, "rounds", config));
   }
-  await delay(settleMs);
+  await journalGrown(dataFolder);
   const batch = batchOfSize(job.batchBytes, Math.min(1_000, job.batchBytes - 200), Date.now(), nodeCompression);
 
   let rounds = 0;

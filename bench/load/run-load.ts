@@ -1,9 +1,10 @@
-// One cell of ours: a fresh broker on an empty directory, one load process, and both are gone again.
+// One cell of ours: a fresh broker process on a directory that has seen others, one load process, and both are gone again.
 
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { type BrokerOptions, type BrokerProcess, spawnBroker } from "../broker-process.ts";
+import { type BrokerProcess, callerWhenListening, spawnBroker } from "../broker-process.ts";
+import { homeIn } from "../home.ts";
 import type { LoadAnswer, LoadJob } from "./protocol.ts";
 
 /** What of a job does not come from the broker that it is run against. */
@@ -12,14 +13,22 @@ export type Load = LoadJob extends infer Job ? (Job extends LoadJob ? Omit<Job, 
 /** Beyond its own seconds: starting two processes, filling a log. */
 const overheadMsMax = 60_000;
 
-/** @throws when the load fails or does not end. */
-export async function runLoad(load: Load, options: BrokerOptions): Promise<LoadAnswer> {
-  const broker = await spawnBroker(options);
+/** @param folder where the broker's data directory lies. @throws when the load fails or does not end. */
+export async function runLoad(load: Load, folder: string): Promise<LoadAnswer> {
+  const broker = await spawnBroker({ folder, dataFolder: await homeIn(folder) });
   try {
-    return await runLoadOn(broker, load);
+    const answer = await runLoadOn(broker, load);
+    await deleteTopic(broker.address, load.topic);
+    return answer;
   } finally {
-    await broker.remove();
+    await broker.end("SIGTERM");
   }
+}
+
+async function deleteTopic(address: string, name: string): Promise<void> {
+  const caller = await callerWhenListening(address);
+  await caller.admin.deleteTopics([{ name }], new AbortController().signal);
+  await caller.close();
 }
 
 export async function runLoadOn({ address, pid, httpAddress }: BrokerProcess, load: Load): Promise<LoadAnswer> {

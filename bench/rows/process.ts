@@ -18,6 +18,7 @@ import {
   settled,
   spawnBroker,
 } from "../broker-process.ts";
+import { journalGrown } from "../home.ts";
 import { runLoadOn } from "../load/run-load.ts";
 import { bareCell, type OpenRow, type Row, type RunContext, type Samples, shown } from "../row.ts";
 
@@ -133,6 +134,7 @@ export const idle: Row = {
     return {
       async pair(): Promise<Samples> {
         const { broker } = await startToAck({ folder, environment: caches.warm }, newTopic);
+        await journalGrown(broker.dataFolder);
         await settled(broker.pid);
         const before = cpuSeconds(broker.pid);
         await delay(seconds * 1_000);
