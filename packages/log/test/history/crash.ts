@@ -2,7 +2,7 @@
 
 import { setImmediate } from "node:timers";
 import { DiskError, sleep } from "@varve/runtime";
-import { type Death, type DiskOnly, diskOnly, type MachinePorts, type Moment, Random } from "@varve/sim";
+import { type Death, type DiskOnly, diskOnly, type MachinePorts, type Moment, Random, type SimMetrics } from "@varve/sim";
 import type { JournalTuning } from "../../src/journal/tuning.ts";
 import type { LogStore, LogStoreOptions } from "../../src/log.ts";
 import { openLogStore } from "../../src/open-store.ts";
@@ -38,12 +38,14 @@ export interface Crashed {
   readonly lives: number;
   /** Of everything that happened. */
   readonly traceHash: string;
+  /** Of the disk's troubles, and of what the journal did. */
   readonly counts: ReadonlyMap<string, number>;
   /** What each log held at the end. */
   readonly ends: string;
 }
 
 const livesMax = 60;
+const journalCounters = ["varve_journal_rounds_total", "varve_journal_direct_rounds_total", "varve_journal_waits_total"] as const;
 /** Of one life: it hangs when it takes more. */
 const eventsMax = 30_000;
 const signal = new AbortController().signal;
@@ -70,8 +72,8 @@ export async function crash(plan: Crashing): Promise<Crashed> {
   const machine = diskOnly({ seed: plan.seed, turn, eventsMax });
   const state = new DriverState(plan.partitions, plan.segmentBytes ?? 2_000);
   const effects: number[] = [];
+  const counts = new Map<string, number>();
   let isDone = false;
-  if (process.env.TRACE) { (globalThis as any).machine = machine; machine.disk.onEffect = (n, kind, path) => { if (process.env.TRACE === "all") console.log(n, kind, path, machine.machine.life?.number); }; }
   for (let life = 0; !isDone; life++) {
     if (life === livesMax) throw new Violation(`not through after ${livesMax} lives`);
     const before = machine.disk.effects;
@@ -79,7 +81,12 @@ export async function crash(plan: Crashing): Promise<Crashed> {
     // Past the last death nothing dies; the order of an earlier life must not strike a later one.
     if (planned !== undefined) machine.disk.dieAt(before + planned.effect, planned.moment, planned.death);
     else machine.disk.dieAt(-1, "before", "process");
-    const outcome = await machine.run((ports) => live(plan, machine, state, ports));
+    let metrics: SimMetrics | undefined;
+    const outcome = await machine.run((ports) => {
+      metrics = ports.metrics;
+      return live(plan, machine, state, ports);
+    });
+    for (const name of journalCounters) counts.set(name, (counts.get(name) ?? 0) + (metrics?.value(name) ?? 0));
     effects.push(machine.disk.effects - before);
     if (outcome.kind === "died" && planned?.thenPower !== undefined) machine.machine.kill("power", planned.thenPower);
     if (outcome.kind === "finished") {
@@ -88,7 +95,7 @@ export async function crash(plan: Crashing): Promise<Crashed> {
       if (outcome.value === "failed") machine.machine.kill(state.marks % 2 === 0 ? "process" : "power");
     }
   }
-  return { effects, lives: effects.length, traceHash: machine.trace.hash, counts: machine.trace.counts, ends: state.models.map(({ name, start, end, exists }) => `${name} ${exists} ${start} ${end}`).join("; ") };
+  return { effects, lives: effects.length, traceHash: machine.trace.hash, counts: new Map([...machine.trace.counts, ...counts]), ends: state.models.map(({ name, start, end, exists }) => `${name} ${exists} ${start} ${end}`).join("; ") };
 }
 
 async function live(plan: Crashing, machine: DiskOnly, state: DriverState, ports: MachinePorts): Promise<"done" | "restart" | "failed"> {
@@ -111,7 +118,6 @@ async function live(plan: Crashing, machine: DiskOnly, state: DriverState, ports
   const store = await unlessDiskFails(openLogStore({ ...ports, compression: scriptCompression }, options, signal));
   if (store === undefined) return "failed";
   await verify(state, store);
-  if (process.env.TRACE) (globalThis as any).store = store;
   return Promise.race([failed, goOn(plan, machine, state, ports, store).catch(failedDisk)]);
 }
 
