@@ -19,8 +19,8 @@ export const brokersMax = 1_000;
 /** Produce and fetch streams on one connection, which is what a server allows; the next one goes on a further connection. */
 export const streamsPerConnectionMax: number = defaultGrpcLimits.dataStreamsPerConnectionMax;
 
-/** A look-up gives up on one broker, and asks the next, after this part of the whole time: one that says nothing is not waited for alone. */
-const lookUpAttempts = 3;
+/** An attempt ends after this part of the whole time, so that a broker that says nothing is not all that is waited for. */
+const attemptsMin = 3;
 
 /** One connection to one broker, as far as the client uses it. */
 export type Connection = Pick<GrpcCaller, "address" | "admin" | "openProduce" | "openFetch" | "close">;
@@ -119,9 +119,7 @@ export class Brokers {
       what,
       async (within) => {
         try {
-          return await withDeadline(this.#options.clock, this.#options.requestTimeoutMs / lookUpAttempts, what, within, (attempt) =>
-            call(this.current, attempt),
-          );
+          return await call(this.current, within);
         } catch (error) {
           if (error instanceof ClusterError && elsewhereCodes.has(error.code)) this.#turnToNext();
           throw error;
@@ -144,7 +142,7 @@ export class Brokers {
     const attempts = async (within: AbortSignal): Promise<T> => {
       for (let failures = 1; ; failures += 1) {
         try {
-          return await attempt(within);
+          return await withDeadline(clock, requestTimeoutMs / attemptsMin, what, within, attempt);
         } catch (error) {
           if (error instanceof FinalError) throw error.cause;
           if (within.aborted || !(error instanceof ClusterError) || !mayPass(error)) throw error;

@@ -95,7 +95,9 @@ test("flush waits for all that was sent before it, also for what waits for its t
     const flushed = producer.flush().then(() => cluster.values("orders").length);
     await world.runFor(500);
     cluster.create("orders");
+    const createdMs = world.nowMs;
     expect(await run(flushed)).toBe(30);
+    expect(world.nowMs - createdMs).toBeLessThan(500);
     await run(Promise.all(sends));
   }));
 

@@ -61,6 +61,7 @@ export class QueueDriver {
     const builders = new BuilderPool({ bytesTarget: 200, bytesMax: 10_000 }, compression);
     const queueOptions = {
       now: () => this.nowMs,
+      generation: () => 0,
       acks,
       codec: "none",
       lingerMs: 0,

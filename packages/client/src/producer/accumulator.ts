@@ -110,13 +110,9 @@ export class Accumulator implements QueueOwner {
     return { log: metadata.topicId, leader: partition.leader, leaderEpoch: partition.leaderEpoch };
   }
 
-  /** Makes everything due that is here. */
-  flush(): void {
-    for (const queue of this.#queues()) {
-      if (!queue.isActive) continue;
-      queue.flush();
-      this.#owner.ready(queue);
-    }
+  /** A flush has made due what is here. */
+  wakeAll(): void {
+    for (const queue of this.#queues()) if (queue.isActive) this.#owner.ready(queue);
   }
 
   /** Fails records that have waited for their topic for too long. @returns when the next of those that still wait will have. */

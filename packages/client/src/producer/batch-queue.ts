@@ -17,6 +17,8 @@ export const quietMsMax = 60_000;
 export interface QueueOptions {
   /** Monotonic milliseconds; read when a batch begins. */
   readonly now: () => number;
+  /** The present one of the producer's flushes: a batch of an earlier one is due. */
+  readonly generation: () => number;
   readonly acks: Acks;
   readonly codec: Codec;
   readonly lingerMs: number;
@@ -57,7 +59,6 @@ export class BatchQueue {
   /** Where and when a batch was last stored: on that stream the log is known to hold our numbers, so further batches may follow at once. */
   #confirmedOn: StreamIdentity | undefined;
   #confirmedMs = Number.NEGATIVE_INFINITY;
-  #flushThrough = -1;
 
   constructor(topic: string, partition: number, options: QueueOptions, owner: QueueOwner) {
     this.topic = topic;
@@ -91,7 +92,7 @@ export class BatchQueue {
     if (
       batch === undefined ||
       builder === undefined ||
-      batch.ordinal <= this.#flushThrough ||
+      batch.generation < generation ||
       !builder.append(timestamp, key, value, headers)
     ) {
       batch = this.#open(generation);
@@ -125,11 +126,6 @@ export class BatchQueue {
   /** The last batch, which holds the record that was appended just now. */
   get lastBatch(): PendingBatch | undefined {
     return this.#waiting.at(-1);
-  }
-
-  /** What waits now is due, whatever the linger; it takes no further records. */
-  flush(): void {
-    this.#flushThrough = this.#ordinal - 1;
   }
 
   /**
@@ -229,8 +225,8 @@ export class BatchQueue {
   }
 
   #isDue(batch: PendingBatch, nowMs: number): boolean {
-    const isClosed = batch.builder === undefined || this.#waiting.length > 1 || batch.ordinal <= this.#flushThrough;
-    return isClosed || nowMs >= batch.createdMs + this.#options.lingerMs;
+    const isClosed = batch.builder === undefined || this.#waiting.length > 1;
+    return isClosed || batch.generation < this.#options.generation() || nowMs >= batch.createdMs + this.#options.lingerMs;
   }
 
   /** Begins a run when there is none, or when the last one is broken and over. */

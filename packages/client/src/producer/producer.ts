@@ -86,7 +86,8 @@ export class Producer implements AsyncDisposable {
     const builders = new BuilderPool({ bytesTarget: settings.batchBytes, bytesMax: settings.batchBytesMax }, compression);
     const { lingerMs, deliveryTimeoutMs, inFlightMax, bufferBytes, batchBytes, requestTimeoutMs, requestBytes } = settings;
     const now = () => clock.monotonicMs();
-    const queue = { now, acks, codec, lingerMs, deliveryTimeoutMs, inFlightMax, compression, backoff, builders };
+    const generation = () => this.#accumulator.flushes.generation;
+    const queue = { now, generation, acks, codec, lingerMs, deliveryTimeoutMs, inFlightMax, compression, backoff, builders };
     this.#accumulator = new Accumulator(
       { clock, entropy, metadata, bufferBytes, batchBytes, deliveryTimeoutMs, queue },
       {
@@ -181,7 +182,7 @@ export class Producer implements AsyncDisposable {
    */
   async flush(options: WaitOptions = {}): Promise<void> {
     const settled = new Promise<void>((resolve) => this.#accumulator.flushes.flush(resolve));
-    this.#accumulator.flush();
+    this.#accumulator.wakeAll();
     await abandonable(settled, options.signal);
     const untold = this.#untold;
     this.#untold = undefined;
