@@ -18,6 +18,7 @@ import { Topics } from "./clients/topics.ts";
 import { busyMs, type Configuration, drawConfiguration, faultsUntilMs, operationsMin } from "./configuration.ts";
 import { Rot } from "./faults/rot.ts";
 import { scheduleFaults } from "./faults/schedule.ts";
+import { sendsThatFailedHealed } from "./healed.ts";
 import { SupervisedServer } from "./server.ts";
 
 /** How long everything may take to come to an end once clients begin nothing new. */
@@ -179,7 +180,12 @@ class SeedRun {
   /** What is wrong with all that happened. */
   verdict(): readonly string[] {
     const anomalies = check(this.history.events).anomalies.map(({ type, key, what }) => `${type}: key ${key}: ${what}`);
-    return [...anomalies, ...(this.#proof?.violations ?? [])];
+    const log = this.#world.node("broker").logBook.lines;
+    const errors = log.filter(({ level, message }) => level === "error" && !this.#mayComplain(message));
+    const complaints = errors.map(({ message, timeMs }) => `at ${timeMs.toFixed(3)} ms the server logged an error: ${message}`);
+    for (const { level, message } of log) if (level !== "error") this.#world.trace.count(`log: ${message}`);
+    const failed = sendsThatFailedHealed(this.history.events, this.#shared.topics);
+    return [...anomalies, ...(this.#proof?.violations ?? []), ...complaints, ...failed];
   }
 
   /** Everything that was promised is still there after one more end of the process, which nobody was ready for. */
@@ -218,6 +224,14 @@ class SeedRun {
 
   #report(what: string): void {
     this.#violations.push(`at ${this.#world.nowMs.toFixed(3)} ms: ${what}`);
+  }
+
+  /** Whether the server has a reason for such an error line. */
+  #mayComplain(message: string): boolean {
+    const { counts } = this.#world.trace;
+    if (message.startsWith("the disk failed")) return counts.has("disk.fault.sync-failed");
+    if (message.startsWith("a topic is not as the metadata says")) return counts.has("disk.fault.full");
+    return this.#rot.any;
   }
 
   /** Whether a start or a stop may fail so: for what was done to the disk on purpose. */

@@ -40,6 +40,16 @@ const sound: Record<string, Story> = {
     .fault("power-cut")
     .send(3, 1, "1:30")
     .readAll(1, "0:10 1:30"),
+  "the end of a replicated topic, read while another one's record stood in it that the power took": new Story()
+    .topic(1, { durability: "replicated" })
+    .assign(2, [1])
+    .begin(1, sent(1, 1, "-:10"))
+    .begin(3, sent(3, 1, "-:30"))
+    .poll(2, 1, "0:30 1:10")
+    .fault("power-cut")
+    .finish(1, sent(1, 1, "0:10"))
+    .finish(3, sent(3, 1, "1:30"))
+    .readAll(1, "0:10 1:30"),
   "records below a log start that was raised on request": story()
     .send(1, 1, "0:10 1:11")
     .step(3, { f: "delete-records", key: 1, before: 1, logStart: 1 })

@@ -65,7 +65,8 @@ function run(
 async function huntBySeeds(copy: string, count: number, running: Set<ChildProcess>): Promise<Finding | undefined> {
   const { output } = await run(copy, ["test/sim/bugs/hunt.ts", String(count), String(firstSeed)], running);
   const line = output.trim().split("\n").at(-1) ?? "";
-  if (!line.startsWith("{")) return { by: "seeds", count: 1, what: `the simulation ended: ${line}` };
+  if (running.size === 0 && line === "") return undefined;
+  if (!line.startsWith("{")) throw new Error(`the simulation ended by itself: ${line}`);
   const { seeds, found } = JSON.parse(line) as { readonly seeds: number; readonly found?: string };
   return found === undefined ? undefined : { by: "seeds", count: seeds, what: found };
 }

@@ -17,6 +17,8 @@ export function checkPollOrder(prepared: Prepared, versions: Versions, hasHoles:
       const where = `after value ${before.value} at ${before.offset} came value ${read.value} at ${read.offset}`;
       if (!hasHoles && read.offset !== before.offset + 1 && !resumedAt) report("offset-gap", read.key, where);
       const isInside = before.poll === read.poll;
+      // What a death may have undone since is in no order with what stands there now.
+      if (prepared.happened(read.undoneBy, read.invoked, Number.POSITIVE_INFINITY)) continue;
       // A producer that is not idempotent may have stored one value twice; only its first place counts in the order of values.
       if (!isOnce(prepared, before.value) || !isOnce(prepared, read.value)) continue;
       const step = distance(versions, read.key, before.value, read.value);
