@@ -16,6 +16,9 @@ export interface NodeServerOptions {
   readonly pretty: boolean;
 }
 
+/** How often the event loop's delay is sampled. */
+const loopDelaySampleMs = 100;
+
 /**
  * How far the heap may grow, in percent, before V8 marks all of it. Every message is a buffer, and V8 counts the bytes of buffers against
  * a limit that it derives from the heap's size: with a heap as small as ours, at V8's own pace it would mark it all for every few messages.
@@ -39,15 +42,17 @@ export async function startNodeServer({ config, pretty }: NodeServerOptions, sig
     process.exit(exitCodes[reason].code);
   };
   process.on("uncaughtException", (error) => fatal(error instanceof CorruptionError ? "corrupt" : "failed", error));
-  const loopDelay = monitorEventLoopDelay({ resolution: 100 });
+  const loopDelay = monitorEventLoopDelay({ resolution: loopDelaySampleMs });
   loopDelay.enable();
+  // A sample is the time from one timer to the next: on a loop that is never held up, exactly its resolution.
+  const loopDelayMs = () => Math.max(0, loopDelay.percentile(99) / 1e6 - loopDelaySampleMs);
   metrics.gauge({ name: "varve_loop_delay_seconds", help: "Event loop delay, 99th percentile since the last scrape." }, () => {
-    const seconds = loopDelay.percentile(99) / 1e9;
+    const seconds = loopDelayMs() / 1000;
     loopDelay.reset();
     return seconds;
   });
   const network = await loadGrpcNetwork();
   const ports = nodePorts({ dataFolder: config["data.dir"], network, compression: nodeCompression, logger, metrics });
-  const hooks = { fatal, serveHttp, exposeMetrics: () => metrics.expose(), loopDelayMs: () => loopDelay.percentile(99) / 1e6 };
+  const hooks = { fatal, serveHttp, exposeMetrics: () => metrics.expose(), loopDelayMs };
   return startServer(config, ports, hooks, signal);
 }
