@@ -37,6 +37,7 @@ export interface BrokerProcess {
   remove(): Promise<void>;
 }
 
+const varveCommand = join(import.meta.dirname, "..", "packages", "cli", "src", "main.ts");
 const startMsMax = 60_000;
 const pollMs = 2;
 /** As `npm run varve` sets it: syncs, cold reads and compression share the pool. */
@@ -50,9 +51,9 @@ export async function spawnBroker(options: BrokerOptions): Promise<BrokerProcess
   const httpAddress = `127.0.0.1:${httpPort}`;
   const flags = ["--data-dir", dataFolder, "--listener", address, "--http-listener", httpAddress, "--log-level", "warn"];
   const spawnedMs = performance.now();
-  const program = [...(options.nodeFlags ?? []), join(import.meta.dirname, "serve.ts"), ...flags, ...(options.flags ?? [])];
+  const program = [...(options.nodeFlags ?? []), varveCommand, "server", ...flags, ...(options.flags ?? [])];
   const child: ChildProcess = spawn(process.execPath, program, {
-    stdio: ["ignore", "inherit", "inherit"],
+    stdio: ["ignore", "ignore", "inherit"],
     env: { UV_THREADPOOL_SIZE: threadpoolThreads, ...process.env, ...options.environment },
   });
   const exit = once(child, "exit");

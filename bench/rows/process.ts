@@ -1,10 +1,12 @@
 // The server as a process: from its start to the first durable acknowledgement, what it needs while nobody asks anything, and its restart on
 // a log of a gigabyte.
 
+import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { promisify } from "node:util";
 import { batchOfSize, cpuSeconds, residentBytes } from "@varve/load";
 import type { PartitionId } from "@varve/model";
 import { nodeCompression } from "@varve/runtime/node";
@@ -73,14 +75,14 @@ interface CompileCaches {
   remove(): void;
 }
 
+/** Fills the cache of compiled code that NODE_COMPILE_CACHE names. */
+const warmUp = join(import.meta.dirname, "..", "..", "deploy", "warm.ts");
+
 /** A cache of compiled code as an install leaves it, and none. */
 async function compileCaches({ folder }: RunContext): Promise<CompileCaches> {
   const cacheFolder = mkdtempSync(join(folder || tmpdir(), "varve-bench-cache-"));
   const warm = { NODE_COMPILE_CACHE: cacheFolder };
-  const { broker } = await startToAck({ folder, environment: warm }, newTopic);
-  // The cache is written when a process ends by itself.
-  await broker.end("SIGTERM");
-  rmSync(broker.dataFolder, { recursive: true, force: true });
+  await promisify(execFile)(process.execPath, [warmUp], { env: { ...process.env, ...warm } });
   const remove = () => rmSync(cacheFolder, { recursive: true, force: true });
   return { warm, cold: { NODE_COMPILE_CACHE: "", NODE_DISABLE_COMPILE_CACHE: "1" }, remove };
 }
