@@ -181,6 +181,24 @@ describe("produce and consume", () => {
     expect({ code, out }).toEqual({ code: 130, out: "first\nsecond\n" });
   });
 
+  test("Ctrl-C ends produce with 130, and it says what is stored", async () => {
+    await run(["topic", "create", "stopped"]);
+    // Its input goes on for as long as it runs.
+    const env = { ...bareEnvironment(), VARVE_BOOTSTRAP: server.address };
+    const child = spawn(process.execPath, [varve, "produce", "stopped"], { stdio: ["pipe", "pipe", "pipe"], env });
+    let err = "";
+    child.stderr.on("data", (piece: Buffer) => {
+      err += piece.toString();
+    });
+    child.stdin.on("error", () => undefined);
+    child.stdin.write("one\ntwo\n");
+    for (let stored = ""; !stored.includes("two"); ) stored = (await run(["consume", "stopped"])).out;
+    child.kill("SIGINT");
+    const [code] = (await once(child, "close")) as [number];
+    expect(code).toBe(130);
+    expect(err).toContain("varve: interrupted; 2 records are stored, 0 more were under way");
+  });
+
   test("a reader that has had enough ends consume quietly", async () => {
     await run(["topic", "create", "head"]);
     await run(["produce", "head"], { input: `${"a line of some length\n".repeat(200_000)}` });
@@ -193,6 +211,21 @@ describe("produce and consume", () => {
     child.stdout.once("data", () => child.stdout.destroy());
     const [code] = (await once(child, "close")) as [number];
     expect({ code, err }).toEqual({ code: 0, err: "" });
+  });
+
+  test("a reader that is slow gets everything, and nothing is said about it", async () => {
+    const env = { ...bareEnvironment(), VARVE_BOOTSTRAP: server.address };
+    const child = spawn(process.execPath, [varve, "consume", "head", "-q"], { stdio: ["ignore", "pipe", "pipe"], env });
+    let [bytes, err] = [0, ""];
+    child.stderr.on("data", (piece: Buffer) => {
+      err += piece.toString();
+    });
+    for await (const piece of child.stdout as AsyncIterable<Buffer>) {
+      bytes += piece.length;
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    if (child.exitCode === null) await once(child, "close");
+    expect({ bytes, err, code: child.exitCode }).toEqual({ bytes: 200_000 * 22, err: "", code: 0 });
   });
 
   test("produce says which line could not be stored, and what is", async () => {

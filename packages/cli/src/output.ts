@@ -10,6 +10,7 @@ export class Output {
   #gathered: Buffer = Buffer.allocUnsafe(gatheredBytesMax);
   #used = 0;
   #mustWait = false;
+  #waiter: (() => void) | undefined;
 
   /** @param readerGone is called when nobody reads any more: what is written from then on has no effect. */
   constructor(stream: NodeJS.WriteStream, readerGone: () => void) {
@@ -18,6 +19,13 @@ export class Output {
       if (error.code !== "EPIPE") throw error;
       readerGone();
     });
+    for (const event of ["drain", "close"]) {
+      stream.on(event, () => {
+        this.#mustWait = false;
+        this.#waiter?.();
+        this.#waiter = undefined;
+      });
+    }
   }
 
   get isTerminal(): boolean {
@@ -50,15 +58,12 @@ export class Output {
     return this.#mustWait;
   }
 
-  /** Resolves when the reader has taken enough of what was written. */
+  /** Resolves when the reader has taken enough of what was written. One caller at a time. */
   async ready(): Promise<void> {
-    if (this.#mustWait && this.#stream.writable) {
-      await new Promise<void>((resolve) => {
-        this.#stream.once("drain", resolve);
-        this.#stream.once("close", resolve);
-      });
-    }
-    this.#mustWait = false;
+    if (!this.#mustWait || !this.#stream.writable) return;
+    await new Promise<void>((resolve) => {
+      this.#waiter = resolve;
+    });
   }
 
   /** Hands on what has gathered; resolves when the system has it. */
