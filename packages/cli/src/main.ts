@@ -30,8 +30,15 @@ async function main(): Promise<void> {
       interruption.abort(new Error(`ended by ${signal}`));
     });
   }
-  // `varve consume … | head`: the reader has what it wanted, and that is no failure.
-  const output = new Output(process.stdout, () => process.exit(exitCodes.ok.code));
+  const output = new Output(
+    process.stdout,
+    // `varve consume … | head`: the reader has what it wanted, and that is no failure.
+    () => process.exit(exitCodes.ok.code),
+    (error) => {
+      process.stderr.write(`varve: standard output: ${error.message}\n`);
+      process.exit(exitCodes.failed.code);
+    },
+  );
   const environment = new Map(Object.entries(process.env).flatMap(([name, text]) => (text === undefined ? [] : [[name, text] as const])));
   const exitCode = await run(words, { output, sayRaw: (text) => process.stderr.write(text), environment, signal: interruption.signal });
   await output.flush();

@@ -12,12 +12,15 @@ export class Output {
   #mustWait = false;
   #waiter: (() => void) | undefined;
 
-  /** @param readerGone is called when nobody reads any more: what is written from then on has no effect. */
-  constructor(stream: NodeJS.WriteStream, readerGone: () => void) {
+  /**
+   * @param readerGone is called when nobody reads any more: what is written from then on has no effect.
+   * @param failed is called when what was written cannot be kept: the disk under it is full, for one.
+   */
+  constructor(stream: NodeJS.WriteStream, readerGone: () => void, failed: (error: Error) => void) {
     this.#stream = stream;
     stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EPIPE") throw error;
-      readerGone();
+      if (error.code === "EPIPE") readerGone();
+      else failed(error);
     });
     for (const event of ["drain", "close"]) {
       stream.on(event, () => {

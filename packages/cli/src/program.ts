@@ -112,8 +112,9 @@ async function call(command: Command, args: readonly string[], written: Readonly
       signal,
     });
   } catch (error) {
-    if (signal.aborted && error === signal.reason) return exitCodes.interrupted.code;
     const failure = failureOf(error, words);
+    // What fails because it was told to end says nothing new.
+    if (signal.aborted && (error === signal.reason || failure !== undefined)) return exitCodes.interrupted.code;
     if (failure === undefined) throw error;
     const { code, message, help } = failure;
     say(isJson ? JSON.stringify({ error: { code, message, help } }) : failureText(failure));
