@@ -204,7 +204,12 @@ async function main(): Promise<number> {
     }
   });
   say(`\n  ${bold("Varve")} · an append-only log; every write is on disk before it is answered\n`);
-  const { server, folder } = await startBroker(ending.signal);
+  const broker = await startBroker(ending.signal).catch((error: unknown) => {
+    if (!(error instanceof Error) || error.name !== "DataDirectoryError") throw error;
+    process.stderr.write(`varve: ${error.message}\n`);
+  });
+  if (broker === undefined) return exitCodes.dataDirectory.code;
+  const { server, folder } = broker;
   try {
     const varve = await connect(server.address, { signal: ending.signal });
     const ends = await prepareTopic(varve);

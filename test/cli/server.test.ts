@@ -1,11 +1,13 @@
 // `varve server` as a process: what it says of its settings, and with which code it ends.
 
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Ended, json, type Options, runCommand } from "./command.ts";
-import { type ServerProcess, startServer } from "./server-process.ts";
+import { bareEnvironment, type ServerProcess, startServer, varve } from "./server-process.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "varve-commands-"));
 let server: ServerProcess;
@@ -59,5 +61,31 @@ describe("server", () => {
     });
     expect(code).toBe(0);
     expect(json(out)).toMatchObject({ address: expect.stringMatching(/^127\.0\.0\.1:\d+$/), clusterId: expect.any(String), nodeId: 1 });
+  });
+
+  test("answers probes and scrapes as docs/operations.md says, with the metrics that it lists and no others", async () => {
+    const child = spawn(
+      process.execPath,
+      [varve, "server", "--listener", "127.0.0.1:0", "--http-listener", "127.0.0.1:0", "--format", "json"],
+      {
+        stdio: ["ignore", "pipe", "ignore"],
+        env: { ...bareEnvironment(), VARVE_DATA_DIR: join(folder, "observed") },
+      },
+    );
+    const [line] = (await once(child.stdout, "data")) as [Buffer];
+    const { httpAddress } = json(line.toString()) as { httpAddress: string };
+    const get = async (path: string) => {
+      const answer = await fetch(`http://${httpAddress}${path}`);
+      return { status: answer.status, text: await answer.text() };
+    };
+    expect(await get("/livez")).toEqual({ status: 200, text: "live\n" });
+    expect(await get("/healthz")).toEqual({ status: 200, text: "ready\n" });
+    expect(await get("/readyz?verbose")).toEqual({ status: 200, text: "ok  listener\nok  disk space\nok  logs\nok  event loop\n" });
+    const page = readFileSync(join(import.meta.dirname, "../../docs/operations.md"), "utf8");
+    const documented = [...page.matchAll(/^\| `(varve_\w+)` \| (.+) \|$/gm)].map(([, name, help]) => `${name} ${help}`);
+    const scraped = [...(await get("/metrics")).text.matchAll(/^# HELP (varve_\w+ .+)$/gm)].map(([, metric]) => metric!);
+    expect(documented).toEqual(scraped.sort());
+    child.kill("SIGTERM");
+    expect(await once(child, "close")).toEqual([0, null]);
   });
 });
