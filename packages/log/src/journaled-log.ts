@@ -1,8 +1,17 @@
 // One partition's log: its segments and its account with the journal, put together so that what is durable, cut or refused is right at
 // every moment. What a segment is: segments/; when rounds run: journal/; which logs there are: store.ts.
 
-import { ClusterError, type Compression, type Failure, InvariantError, type Offset, type PartitionId, partitionKey, type TopicConfig } from "@varve/model";
-import { checkStoredBatch, lastOffsetOf, baseOffsetOf, batchSize, leaderEpochOf, stampBatch, stampLogAppendTime } from "@varve/record";
+import {
+  ClusterError,
+  type Compression,
+  type Failure,
+  InvariantError,
+  type Offset,
+  type PartitionId,
+  partitionKey,
+  type TopicConfig,
+} from "@varve/model";
+import { baseOffsetOf, batchSize, checkStoredBatch, lastOffsetOf, leaderEpochOf, stampBatch, stampLogAppendTime } from "@varve/record";
 import { type Clock, DiskError } from "@varve/runtime";
 import { Gate } from "./gate.ts";
 import type { Mark } from "./journal/frame.ts";
@@ -31,6 +40,9 @@ export interface JournaledLogOptions {
   /** The disk failed a write or a sync. */
   readonly onFailure: (error: unknown) => void;
 }
+
+/** Ended segments that a log keeps open until they are synced; the roll that would make it one more syncs them first. */
+export const sealedFilesMax = 4;
 
 export class JournaledLog implements PartitionLog {
   readonly id: PartitionId;
@@ -91,7 +103,7 @@ export class JournaledLog implements PartitionLog {
   room(batchBytes: number): true | Promise<void> {
     if (this.#offline !== undefined || this.#isFull) return true;
     if (!this.#gate.isOpen) return this.#gate.passed();
-    if (this.segments.mustRoll(batchBytes, this.#options.clock.wallMs())) return this.#unlessRefused(() => this.segments.roll());
+    if (this.segments.mustRoll(batchBytes, this.#options.clock.wallMs())) return this.#unlessRefused(() => this.#roll());
     return this.partition.isJournaled ? this.#options.journal.room(batchBytes) : true;
   }
 
@@ -158,7 +170,11 @@ export class JournaledLog implements PartitionLog {
 
   raiseLogStart(start: Offset): Promise<void> {
     return this.#change(async () => {
-      if (start > this.segments.logEnd) throw new ClusterError("OFFSET_OUT_OF_RANGE", `${partitionKey(this.id)}: the log cannot begin at ${start}, it ends at ${this.segments.logEnd}`);
+      if (start > this.segments.logEnd)
+        throw new ClusterError(
+          "OFFSET_OUT_OF_RANGE",
+          `${partitionKey(this.id)}: the log cannot begin at ${start}, it ends at ${this.segments.logEnd}`,
+        );
       if (start <= this.segments.logStart) return;
       await this.#options.journal.control(this.partition, { kind: "start", start });
       this.segments.raiseStart(start);
@@ -259,13 +275,15 @@ export class JournaledLog implements PartitionLog {
   /** Segments go only when a durable mark stands in one that stays: recovery begins there. */
   async #deleteBelowStart(): Promise<number> {
     const { position } = this.partition.marked;
-    if (position.offset <= this.segments.logStart && position.segmentBase !== this.segments.activeBase) await this.#options.journal.mark(this.partition);
+    if (position.offset <= this.segments.logStart && position.segmentBase !== this.segments.activeBase)
+      await this.#options.journal.mark(this.partition);
     return this.segments.deleteBelowStart();
   }
 
   #refusal(): Failure | undefined {
     if (this.#offline !== undefined) return this.#offline;
-    if (this.#isFull) return { code: "KAFKA_STORAGE_ERROR", message: `${partitionKey(this.id)}: the disk is full; appends go on when there is room` };
+    if (this.#isFull)
+      return { code: "KAFKA_STORAGE_ERROR", message: `${partitionKey(this.id)}: the disk is full; appends go on when there is room` };
     return this.#options.refusal();
   }
 
@@ -312,8 +330,16 @@ export class JournaledLog implements PartitionLog {
       if (failure !== undefined) throw new ClusterError("CORRUPT_MESSAGE", `${partitionKey(this.id)}: ${failure.message}`);
       const baseOffset = baseOffsetOf(batches, at);
       const leaderEpoch = leaderEpochOf(batches, at);
-      if (baseOffset !== end) throw new ClusterError("CORRUPT_MESSAGE", `${partitionKey(this.id)}: a batch at offset ${baseOffset} does not continue the log, which ends at ${end}`);
-      if (leaderEpoch < epoch) throw new ClusterError("CORRUPT_MESSAGE", `${partitionKey(this.id)}: a batch of leader epoch ${leaderEpoch} behind one of ${epoch}`);
+      if (baseOffset !== end)
+        throw new ClusterError(
+          "CORRUPT_MESSAGE",
+          `${partitionKey(this.id)}: a batch at offset ${baseOffset} does not continue the log, which ends at ${end}`,
+        );
+      if (leaderEpoch < epoch)
+        throw new ClusterError(
+          "CORRUPT_MESSAGE",
+          `${partitionKey(this.id)}: a batch of leader epoch ${leaderEpoch} behind one of ${epoch}`,
+        );
       end = lastOffsetOf(batches, at) + 1;
       epoch = leaderEpoch;
     }
@@ -354,6 +380,12 @@ export class JournaledLog implements PartitionLog {
     this.#ending = undefined;
     // What was committed is not cut; but a log that begins again begins with nothing committed.
     this.#highWatermark = Math.min(this.#highWatermark, this.segments.logEnd) as Offset;
+  }
+
+  async #roll(): Promise<void> {
+    // Each ended segment holds a file open until it is synced: a log that rolls faster than the background syncs would use up all there are.
+    if (this.segments.sealedFiles >= sealedFilesMax) await this.#options.journal.syncSegments(this.partition);
+    await this.segments.roll();
   }
 
   async #sync(): Promise<LogPosition> {

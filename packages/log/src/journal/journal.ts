@@ -130,6 +130,11 @@ export class Journal {
     await this.#committer.barrier();
   }
 
+  /** Syncs a partition's segments now; its mark follows. @throws {DiskError} */
+  syncSegments(partition: JournalPartition): Promise<void> {
+    return this.#flusher.sync(partition);
+  }
+
   /** There may be room on the disk for a checkpoint again. */
   retryFreeing(): void {
     this.#flusher.check();

@@ -57,6 +57,9 @@ export class DiskSegmentedLog implements SegmentedLog {
   get dirtyBytes(): number {
     return this.#state.unsynced.contentBytes;
   }
+  get sealedFiles(): number {
+    return this.#state.unsynced.sealed.length;
+  }
   get hasResidue(): boolean {
     return this.#state.residue !== undefined;
   }

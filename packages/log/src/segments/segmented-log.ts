@@ -34,6 +34,8 @@ export interface SegmentedLog {
   readonly isDirty: boolean;
   /** Bytes of content among it. */
   readonly dirtyBytes: number;
+  /** Segments that have ended and stay open until a `sync` has covered them. */
+  readonly sealedFiles: number;
   /** Bytes stand behind the end that were neither adopted nor cut: no append before that. */
   readonly hasResidue: boolean;
   /** Ranges of offsets that are known to be offline. */
