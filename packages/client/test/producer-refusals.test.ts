@@ -37,6 +37,7 @@ test.each([
   [{ key: 7, value: "x" }, "INVALID_RECORD"],
   [{ value: "x", headers: { a: 7 } }, "INVALID_RECORD"],
   [{ value: "x", headers: [[1, "a"]] }, "INVALID_RECORD"],
+  [{ value: "x", headers: [{ key: "a", value: "1" }] }, "INVALID_RECORD"],
   [{ value: "x", timestamp: 0.5 }, "INVALID_TIMESTAMP"],
   [{ value: "x", partition: -1 }, "INVALID_REQUEST"],
   [{ value: "x", partition: 0.5 }, "INVALID_REQUEST"],

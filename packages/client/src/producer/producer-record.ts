@@ -28,7 +28,10 @@ export function checkFields(key: unknown, value: unknown): void {
 export function headerFields(headers: HeadersInput): readonly HeaderField[] {
   const pairs: Iterable<readonly [string, RecordField]> = isPairs(headers) ? headers : Object.entries(headers);
   const fields: HeaderField[] = [];
-  for (const [key, value] of pairs) {
+  for (const pair of pairs) {
+    // Whoever writes in plain JavaScript may hand over objects.
+    if (!Array.isArray(pair)) throw badField("header", pair);
+    const [key, value] = pair as readonly [string, RecordField];
     if (typeof key !== "string") throw badField("header's key", key);
     if (!isField(value)) throw badField(`header "${key}"`, value);
     fields.push({ key, value });
