@@ -124,7 +124,7 @@ async function deriveHome(state: LogState, trusted: Trusted, fileBytes: number):
     });
   }
   // Who wrote in the gap is not known; a producer who is unknown goes on, one who is remembered from before it would be out of order.
-  state.producers.clear();
+  if (snapshot.offset < mustEnd) state.producers.clear();
   if (bytesMax <= fileBytes && trusted.kind !== "offset") goOnBehindDamage(active, bytesMax, mustEnd as Offset);
   else await goOnBehindLoss(state, mustEnd as Offset, fileBytes);
 }

@@ -68,8 +68,8 @@ export async function writeBaseSnapshot(state: LogState): Promise<void> {
 
 async function writeSnapshot(state: LogState, offset: Offset, bytes: Uint8Array): Promise<void> {
   const { disk } = state.context.ports;
-  // Its name may be lost with the power like its content: an older one does, too.
-  await replaceFile(disk, segmentPath(state.folder, offset, "snapshot"), bytes, false);
+  // A new one may be lost with the power, name or content: an older one does, too. One that is replaced may be all there is.
+  await replaceFile(disk, segmentPath(state.folder, offset, "snapshot"), bytes, state.snapshots.includes(offset));
   if (!state.snapshots.includes(offset)) state.snapshots.push(offset);
   state.snapshots.sort((a, b) => a - b);
   const bases = new Set<number>(state.segments.map(({ base }) => base));

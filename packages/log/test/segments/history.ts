@@ -155,7 +155,7 @@ export class History {
    */
   lose(log: SegmentedLog): void {
     const { model } = this;
-    const isEmptied = log.byteLength === 0 && ![...model.producers().keys()].some((id) => this.knowsProducer(log, id));
+    const isEmptied = log.logStart === log.logEnd && ![...model.producers().keys()].some((id) => this.knowsProducer(log, id));
     if (isEmptied) return model.reset(log.logStart);
     model.batches = model.batches.filter(({ end }) => end <= log.logEnd);
     model.epochs = model.epochs.filter(({ startOffset }) => startOffset < log.logEnd);
