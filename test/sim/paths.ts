@@ -3,19 +3,56 @@
 
 import { faultKinds } from "./faults/kinds.ts";
 
-/** A path, and when it has been taken: once one of its counters was raised. */
+/** What disks and networks do by themselves, or because of a deed. */
+const worldFaults: readonly string[] = [
+  ...["power-cut", "dropped", "torn", "reordered", "entry-dropped", "done-after-death", "full", "stall", "stall-all", "slowed"],
+  ...["sync-failed", "bit-flip"],
+]
+  .map((fault) => `disk.fault.${fault}`)
+  .concat(
+    ["lost", "cut-off", "duplicated", "repeat-discarded", "reordered", "refused", "break-heard", "break-silent"].map(
+      (fault) => `network.fault.${fault}`,
+    ),
+    [
+      "network.clog",
+      "network.resent",
+      "network.keepalive-lost",
+      "disk.death.process",
+      "disk.death.power",
+      "machine.pause",
+      "clock.fault.jump",
+      "clock.fault.rate",
+    ],
+  );
+
+/** A way back, and the counters that show that it was taken: any of them. */
 const recoveryPaths: Readonly<Record<string, RegExp>> = {
   "start after a clean stop": /^server\.started-clean$/,
   "start after a death": /^server\.recovered$/,
+  "start that failed for want of space": /^server\.start-failed\.no-space$/,
+  "start that failed because the disk did": /^server\.start-failed\.io$/,
   "exit because the disk failed": /^server\.exit\.diskFailed$/,
+  "torn tail that was cut": /^log: cut a torn tail$/,
+  "deleted partition whose rest was removed": /^log: removed what was left of a deleted partition$/,
+  "index that was rebuilt": /^log: an index is rebuilt from its segment$/,
+  "writes refused before the disk is full": /^log: the disk is nearly full/,
+  "writes taken again": /^log: there is room on the disk again/,
+  "round that synced segments instead of the journal": /^metric\.varve_journal_direct_rounds_total$/,
+  "append that waited for room in the journal": /^metric\.varve_journal_waits_total$/,
+  "reader that was told of damage": /^reader\.damaged$/,
+  "reader out of range": /^reader\.OFFSET_OUT_OF_RANGE$/,
+  "reader of a topic that was made again": /^reader\.UNKNOWN_TOPIC_ID$/,
+  "send without an answer in time": /^send\.info\.REQUEST_TIMED_OUT$/,
+  "sequence that the log has lost": /^send\.(fail|info)\.OUT_OF_ORDER_SEQUENCE_NUMBER$/,
 };
 
 /** Names of the paths that `counts` does not show. */
 export function missingPaths(counts: ReadonlyMap<string, number>): readonly string[] {
   const kinds = [...counts.keys()];
   const faults = faultKinds.filter((kind) => !counts.has(`fault.${kind}`)).map((kind) => `fault.${kind}`);
+  const world = worldFaults.filter((fault) => !counts.has(fault));
   const paths = Object.entries(recoveryPaths)
     .filter(([, pattern]) => !kinds.some((kind) => pattern.test(kind)))
     .map(([name]) => name);
-  return [...faults, ...paths];
+  return [...faults, ...world, ...paths];
 }

@@ -229,7 +229,7 @@ class SeedRun {
   /** Whether the server has a reason for such an error line. */
   #mayComplain(message: string): boolean {
     const { counts } = this.#world.trace;
-    if (message.startsWith("the disk failed")) return counts.has("disk.fault.sync-failed");
+    if (message.startsWith("the disk failed")) return counts.has("disk.fault.sync-failed") || counts.has("disk.fault.full");
     if (message.startsWith("a topic is not as the metadata says")) return counts.has("disk.fault.full");
     return this.#rot.any;
   }

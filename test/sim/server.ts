@@ -36,6 +36,8 @@ export interface SupervisedServerOptions {
   readonly report: (what: string) => void;
 }
 
+/** Counters of a server that show which ways it took. */
+const countedMetrics = ["varve_journal_rounds_total", "varve_journal_direct_rounds_total", "varve_journal_waits_total"] as const;
 const moments = ["before", "torn", "after"] as const;
 const noEffect = Number.MAX_SAFE_INTEGER;
 
@@ -178,6 +180,7 @@ export class SupervisedServer {
   }
 
   #died(death: Death): void {
+    this.#countPaths();
     this.#state = { kind: "down" };
     this.#note(death);
     if (!this.#isWanted) return this.#stopped();
@@ -185,6 +188,13 @@ export class SupervisedServer {
     this.#isRestartPlanned = true;
     const { world, random, restartMs } = this.#options;
     world.after(random.exponential(restartMs), () => this.#boot());
+  }
+
+  /** What the process that ends has done, as far as its metrics tell. */
+  #countPaths(): void {
+    if (this.#state.kind !== "up") return;
+    const { metrics } = this.#state.ports;
+    for (const name of countedMetrics) if (metrics.value(name) > 0) this.#options.world.trace.count(`metric.${name}`);
   }
 
   #note(death: Death): void {
