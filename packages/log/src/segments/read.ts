@@ -119,7 +119,9 @@ class DiskRead {
         this.#bytesWanted = Math.max(this.#bytesWanted, judged.kind === "more" ? judged.bytesWanted : 0);
         return undefined;
       }
-      const problem = (await this.#epochProblem(buffer, at)) ?? this.#anchorProblem(buffer, at);
+      let problem = epochProblem(this.#state, buffer, at) ?? this.#anchorProblem(buffer, at);
+      // Before a batch is blamed for its epoch, the epochs themselves are looked at.
+      if (problem !== undefined && (await auditEpochs(this.#state))) problem = epochProblem(this.#state, buffer, at) ?? this.#anchorProblem(buffer, at);
       if (problem !== undefined) {
         if (first >= 0) break;
         this.#position += at;
@@ -151,12 +153,6 @@ class DiskRead {
     const whole = buffer.subarray(first, end);
     // A small answer must not keep a large buffer alive.
     return { kind: "batches", chunks: [byteLength * 2 < buffer.length ? whole.slice() : whole], byteLength, nextOffset };
-  }
-
-  async #epochProblem(bytes: Uint8Array, at: number): Promise<string | undefined> {
-    const problem = epochProblem(this.#state, bytes, at);
-    if (problem === undefined || !(await auditEpochs(this.#state))) return problem;
-    return epochProblem(this.#state, bytes, at);
   }
 
   #anchorProblem(bytes: Uint8Array, at: number): string | undefined {
