@@ -18,6 +18,7 @@ import type { Mark } from "./journal/frame.ts";
 import type { Journal } from "./journal/journal.ts";
 import { JournalPartition } from "./journal/journal-partition.ts";
 import type { AppendResult, EpochEnd, PartitionLog, ReadResult } from "./log.ts";
+import { Pins } from "./pins.ts";
 import type { LogPosition } from "./segments/position.ts";
 import type { SegmentedLog } from "./segments/segmented-log.ts";
 
@@ -57,8 +58,7 @@ export class JournaledLog implements PartitionLog {
   /** The disk was full in the middle of an append: what it left behind the end is cut before the next. */
   #isFull = false;
   #ending: Promise<void> | undefined;
-  #pins = 0;
-  #unpinned: (() => void) | undefined;
+  readonly #pins = new Pins();
 
   constructor(options: JournaledLogOptions) {
     const { id, segments, config } = options;
@@ -70,7 +70,7 @@ export class JournaledLog implements PartitionLog {
       get position() {
         return segments.position;
       },
-      sync: () => this.#pinned(() => this.#sync()),
+      sync: () => this.#pins.hold(() => this.#sync()),
       durableMoved: () => this.#listener?.(),
     };
     this.partition = new JournalPartition(id, account, config.durability === "fsync", options.mark, options.start);
@@ -131,12 +131,12 @@ export class JournaledLog implements PartitionLog {
   read(from: Offset, bytesMax: number, below: Offset): ReadResult | Promise<ReadResult> {
     this.#checkOnline();
     const result = this.segments.read(from, bytesMax, below);
-    return result instanceof Promise ? this.#pinned(() => result) : result;
+    return result instanceof Promise ? this.#pins.hold(() => result) : result;
   }
 
   findByTime(timestampMs: number, below: Offset): Promise<ReadResult | undefined> {
     this.#checkOnline();
-    return this.#pinned(() => this.segments.findByTime(timestampMs, below));
+    return this.#pins.hold(() => this.segments.findByTime(timestampMs, below));
   }
 
   endOfEpoch(epoch: number): EpochEnd | undefined {
@@ -215,7 +215,7 @@ export class JournaledLog implements PartitionLog {
 
   /** Reads and checks about so many bytes. @returns whether all of the log has been read since the scrub began at its start. */
   scrub(bytesMax: number): Promise<boolean> {
-    return this.#pinned(async () => (await this.segments.scrubStep(bytesMax)).roundDone);
+    return this.#pins.hold(async () => (await this.segments.scrubStep(bytesMax)).roundDone);
   }
 
   /** An append met a full disk, and there has been no room since. */
@@ -247,7 +247,7 @@ export class JournaledLog implements PartitionLog {
 
   /** After `quiesce`: writes what a clean opening needs; all of it is on the disk when it resolves. */
   async close(): Promise<void> {
-    await this.#unpin();
+    await this.#pins.released();
     await this.segments.close();
   }
 
@@ -257,7 +257,7 @@ export class JournaledLog implements PartitionLog {
       await this.#options.journal.control(this.partition, { kind: "drop" });
       this.#offline = { code: "UNKNOWN_TOPIC_ID", message: `${partitionKey(this.id)}: the partition was deleted` };
       this.#listener?.();
-      await this.#unpin();
+      await this.#pins.released();
       await disclaim();
       await this.segments.drop();
     });
@@ -362,17 +362,6 @@ export class JournaledLog implements PartitionLog {
     });
   }
 
-  /** Files stay open while `work` runs. */
-  async #pinned<Value>(work: () => Promise<Value>): Promise<Value> {
-    this.#pins++;
-    try {
-      return await work();
-    } finally {
-      this.#pins--;
-      if (this.#pins === 0) this.#unpinned?.();
-    }
-  }
-
   /** Cuts or empties the segments. No sync begins meanwhile: what it would say is synced may be gone when it returns. */
   async #end(ending: () => Promise<unknown>): Promise<void> {
     this.#ending = ending().then(() => {});
@@ -391,13 +380,5 @@ export class JournaledLog implements PartitionLog {
   async #sync(): Promise<LogPosition> {
     while (this.#ending !== undefined) await this.#ending;
     return this.segments.sync();
-  }
-
-  async #unpin(): Promise<void> {
-    while (this.#pins > 0) {
-      await new Promise<void>((resolve) => {
-        this.#unpinned = resolve;
-      });
-    }
   }
 }
