@@ -1,7 +1,7 @@
 // Shows J1 to J5 for short histories, at every death that they can meet.
 
 import { expect, test } from "vitest";
-import { everyDeath, everySecondDeath, shortHistories } from "./history/exhaustive.ts";
+import { everyDeath, everySecondDeath, recoveryAgain, shortHistories } from "./history/exhaustive.ts";
 
 test.each(shortHistories)("$name: nothing promised is lost and nothing cut comes back, wherever the process or the power goes", async (history) => {
   const { histories, effects } = await everyDeath(history, 1_000);
@@ -11,4 +11,9 @@ test.each(shortHistories)("$name: nothing promised is lost and nothing cut comes
 test.each(shortHistories)("$name: the same with a second death at every step of the recovery", async (history) => {
   const { histories } = await everySecondDeath(history, 50_000, 17, 45);
   expect(histories).toBeGreaterThan(45);
+});
+
+test.each(shortHistories)("$name: a recovery that dies with its process is followed by one that comes to the same end", async (history) => {
+  const { histories } = await recoveryAgain(history, 7_000, 23);
+  expect(histories).toBeGreaterThan(20);
 });

@@ -11,9 +11,11 @@ import { Driver, DriverState, idOf } from "./driver.ts";
 import { Violation } from "./model.ts";
 import { drawHistory, printHistory, type Step } from "./steps.ts";
 
-/** What ends a life: a death at an effect, counted from the first of that life, or none. */
+/** What ends a life: a death at an effect, or none. */
 export interface PlannedDeath {
+  /** Counted from the first of that life; among those whose kind and path begin so, when `of` says how. */
   readonly effect: number;
+  readonly of?: string;
   readonly moment: Moment;
   readonly death: Death;
   /** The power goes too, with nothing in between; what becomes of unsynced changes then. */
@@ -42,9 +44,13 @@ export interface Crashed {
   readonly counts: ReadonlyMap<string, number>;
   /** What each log held at the end. */
   readonly ends: string;
+  /** What each life found once it had recovered; undefined for one that died before. */
+  readonly found: readonly (string | undefined)[];
 }
 
 const livesMax = 60;
+/** What the page cache showed after a sync that failed must be on the disk once recovery has relied on it. */
+const afterFailure: PlannedDeath = { effect: 40, moment: "after", death: "process", thenPower: "drop" };
 const journalCounters = ["varve_journal_rounds_total", "varve_journal_direct_rounds_total", "varve_journal_waits_total"] as const;
 /** Of one life: it hangs when it takes more. */
 const eventsMax = 30_000;
@@ -73,29 +79,36 @@ export async function crash(plan: Crashing): Promise<Crashed> {
   const state = new DriverState(plan.partitions, plan.segmentBytes ?? 2_000);
   const effects: number[] = [];
   const counts = new Map<string, number>();
+  const found: (string | undefined)[] = [];
   let isDone = false;
+  let hasFailed = false;
   for (let life = 0; !isDone; life++) {
     if (life === livesMax) throw new Violation(`not through after ${livesMax} lives`);
     const before = machine.disk.effects;
-    const planned = plan.deaths[life];
-    // Past the last death nothing dies; the order of an earlier life must not strike a later one.
-    if (planned !== undefined) machine.disk.dieAt(before + planned.effect, planned.moment, planned.death);
-    else machine.disk.dieAt(-1, "before", "process");
+    const planned = plan.deaths[life] ?? (hasFailed ? afterFailure : undefined);
+    hasFailed = false;
+    let left = planned?.effect ?? Number.POSITIVE_INFINITY;
+    machine.disk.onEffect = (ordinal, kind, path) => {
+      if (planned !== undefined && `${kind} ${path}`.startsWith(planned.of ?? "") && --left === 0) machine.disk.dieAt(ordinal, planned.moment, planned.death);
+    };
     let metrics: SimMetrics | undefined;
+    state.found = undefined;
     const outcome = await machine.run((ports) => {
       metrics = ports.metrics;
       return live(plan, machine, state, ports);
     });
+    found.push(state.found);
     for (const name of journalCounters) counts.set(name, (counts.get(name) ?? 0) + (metrics?.value(name) ?? 0));
     effects.push(machine.disk.effects - before);
     if (outcome.kind === "died" && planned?.thenPower !== undefined) machine.machine.kill("power", planned.thenPower);
     if (outcome.kind === "finished") {
       isDone = outcome.value === "done";
       // A life that its own disk ended: the process goes, and sometimes the power with it.
-      if (outcome.value === "failed") machine.machine.kill(state.marks % 2 === 0 ? "process" : "power");
+      hasFailed = outcome.value === "failed";
+      if (hasFailed) machine.machine.kill(state.marks % 4 === 0 ? "power" : "process");
     }
   }
-  return { effects, lives: effects.length, traceHash: machine.trace.hash, counts: new Map([...machine.trace.counts, ...counts]), ends: state.models.map(({ name, start, end, exists }) => `${name} ${exists} ${start} ${end}`).join("; ") };
+  return { effects, lives: effects.length, traceHash: machine.trace.hash, counts: new Map([...machine.trace.counts, ...counts]), ends: summary(state), found };
 }
 
 async function live(plan: Crashing, machine: DiskOnly, state: DriverState, ports: MachinePorts): Promise<"done" | "restart" | "failed"> {
@@ -138,6 +151,11 @@ async function unlessDiskFails(opening: Promise<LogStore>): Promise<LogStore | u
 
 async function verify(state: DriverState, store: LogStore): Promise<void> {
   for (const [number, model] of state.models.entries()) await model.found(store.get(idOf(number)));
+  state.found = summary(state);
+}
+
+function summary(state: DriverState): string {
+  return state.models.map(({ name, start, end, exists }) => (exists ? `${name} [${start}, ${end})` : `${name} none`)).join("; ");
 }
 
 async function goOn(plan: Crashing, machine: DiskOnly, state: DriverState, ports: MachinePorts, store: LogStore): Promise<"done" | "restart" | "failed"> {
@@ -164,15 +182,7 @@ export function drawCrashing(seed: number): Crashing {
   const partitions = random.integer(1, 3);
   const steps = drawHistory(random, random.integer(8, 60), partitions);
   const deaths: (PlannedDeath | undefined)[] = [];
-  for (let life = random.integer(1, 5); life > 0; life--) {
-    deaths.push({
-      // The first few effects of a life are its recovery.
-      effect: random.chance(0.4) ? random.integer(1, 40) : random.integer(1, 500),
-      moment: random.pick(["before", "torn", "after"] as const),
-      death: random.pick(["process", "power"] as const),
-      ...(random.chance(0.4) ? { thenPower: random.pick(["drop", "keep", "draw"] as const) } : {}),
-    });
-  }
+  for (let life = random.integer(1, 5); life > 0; life--) deaths.push(drawDeath(random));
   return {
     seed,
     steps,
@@ -189,6 +199,34 @@ export function drawCrashing(seed: number): Crashing {
     },
     deaths,
   };
+}
+
+/** Effects at which a death does most harm, and how many of them a life has, about. */
+const momentous: readonly (readonly [string, number])[] = [
+  ["disk.write-sync journal/", 12],
+  ["disk.sync journal/", 12],
+  ["disk.write-sync A", 15],
+  ["disk.sync A", 10],
+  ["disk.truncate", 3],
+  ["disk.unlink A", 12],
+  ["disk.remove-folder", 2],
+  ["disk.rename recovery-point", 3],
+  ["disk.rename A", 6],
+  ["disk.sync-folder A", 8],
+  ["disk.sync-folder ", 8],
+];
+
+function drawDeath(random: Random): PlannedDeath {
+  const common = {
+    moment: random.pick(["torn", "torn", "after", "before"] as const),
+    death: random.pick(["process", "power"] as const),
+    ...(random.chance(0.4) ? { thenPower: random.pick(["drop", "drop", "keep", "draw"] as const) } : {}),
+  };
+  // The first few effects of a life are its recovery.
+  if (random.chance(0.3)) return { effect: random.integer(1, 40), ...common };
+  if (random.chance(0.3)) return { effect: random.integer(1, 250), ...common };
+  const [of, count] = random.pick(momentous);
+  return { of, effect: random.integer(1, count), ...common };
 }
 
 /** Runs one; an error says what to run again. */

@@ -5,6 +5,7 @@ import { sleep } from "@varve/runtime";
 import type { DiskOnly, MachinePorts } from "@varve/sim";
 import { JournaledLog } from "../../src/journaled-log.ts";
 import type { LogStore, PartitionLog } from "../../src/log.ts";
+import { segmentPath } from "../../src/segments/names.ts";
 import { clientBatch, stampedBatch } from "./batches.ts";
 import { type ModelProducer, PartitionModel, type Pending, Violation } from "./model.ts";
 import type { Step } from "./steps.ts";
@@ -24,6 +25,8 @@ export class DriverState {
   marks = 0;
   producers = 0;
   capacityBytes: number | undefined;
+  /** What this life found, in words. */
+  found: string | undefined;
   /** The store said that its disk failed. */
   hasFailed = false;
 
@@ -127,7 +130,7 @@ export class Driver {
       case "room":
         return this.#makeRoom();
       case "sync-fails":
-        return this.#machine.disk.failNextSync(step.path);
+        return this.#failSync(step.partition, step.file);
       case "create":
         return this.#create(step.partition, step.durability);
       case "restart":
@@ -144,6 +147,12 @@ export class Driver {
 
   #makeRoom(): void {
     this.#machine.disk.capacityBytes = this.#state.capacityBytes ?? 1e12;
+  }
+
+  #failSync(number: number, file: "segment" | "0000.journal" | "0001.journal"): void {
+    const log = this.store.get(idOf(number));
+    if (file !== "segment") this.#machine.disk.failNextSync(`journal/${file}`);
+    else if (log !== undefined) this.#machine.disk.failNextSync(segmentPath((log as JournaledLog).segments.folder, (log as JournaledLog).segments.activeBase, "log"));
   }
 
   #create(number: number, durability: "fsync" | "replicated"): void {

@@ -62,6 +62,27 @@ export async function everySecondDeath(history: ShortHistory, seed: number, stri
   return { histories, effects: whole.effects[0]! };
 }
 
+/**
+ * For every `stride`-th first death, a death of the process at every effect of the recovery that follows: the next recovery finds the same.
+ * @throws {Error} when it does not.
+ */
+export async function recoveryAgain(history: ShortHistory, seed: number, stride: number): Promise<Exhausted> {
+  const whole = await crashSeed({ ...history, seed, deaths: [] });
+  let histories = 1;
+  for (let effect = 1; effect <= whole.effects[0]!; effect += stride) {
+    const first: PlannedDeath = { effect, moment: moments[effect % moments.length]!, ...kinds[Math.floor(effect / stride) % kinds.length]! };
+    const [, expected] = (await crashSeed({ ...history, seed, deaths: [first] })).found;
+    for (let second = 1; ; second++) {
+      const { found } = await crashSeed({ ...history, seed, deaths: [first, { effect: second, moment: "after", death: "process" }] });
+      histories++;
+      // The recovery was through before the process died: so were all its effects.
+      if (found[1] !== undefined || found.length < 3) break;
+      if (found[2] !== expected) throw new Error(`seed ${seed}, deaths at ${effect} and ${second}: the recovery that was cut short is followed by one that finds ${found[2]}, without that ${expected}`);
+    }
+  }
+  return { histories, effects: whole.effects[0]! };
+}
+
 const append = (partition: number, valueBytes = 100, records = 2, idempotent = false): Step => ({ kind: "append", partition, records, valueBytes, idempotent });
 const wait = (ms: number): Step => ({ kind: "wait", ms });
 const settle: Step = { kind: "settle" };

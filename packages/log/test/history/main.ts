@@ -1,10 +1,11 @@
-// Random histories from the command line: `node packages/log/test/history/main.ts [seeds] [first seed]`. Ends with a line of counts.
+// Random histories from the command line: `node packages/log/test/history/main.ts [seeds] [first seed]`. Ends with a line
+// of counts. `--first` stops at the first violation, `--counts` prints what happened how often, `--verbose` each seed as it begins.
 
 import { crashSeed, drawCrashing } from "./crash.ts";
 
 const seeds = Number(process.argv[2] ?? 1_000);
 const first = Number(process.argv[3] ?? 1);
-const failuresMax = 5;
+const failuresMax = process.argv.includes("--first") ? 1 : 5;
 let failures = 0;
 let lives = 0;
 const counts = new Map<string, number>();

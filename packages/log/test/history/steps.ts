@@ -33,7 +33,7 @@ export type Step =
    * The next sync of a file fails; the process ends, as it must. Not one of a folder: names live in the file system's own journal, which
    * never says that it failed and then goes on as if it had not.
    */
-  | { readonly kind: "sync-fails"; readonly path: string };
+  | { readonly kind: "sync-fails"; readonly partition: number; readonly file: "segment" | "0000.journal" | "0001.journal" };
 
 /** Weights of the kinds in a drawn history. */
 const weights: readonly (readonly [Step["kind"], number])[] = [
@@ -54,7 +54,7 @@ const weights: readonly (readonly [Step["kind"], number])[] = [
   ["stall", 2],
   ["full", 1],
   ["room", 2],
-  ["sync-fails", 0.3],
+  ["sync-fails", 1],
 ];
 const weightSum = weights.reduce((sum, [, weight]) => sum + weight, 0);
 
@@ -109,7 +109,7 @@ function drawStep(random: Random, partitions: number): Step {
     case "room":
       return { kind };
     case "sync-fails":
-      return { kind, path: random.pick(["journal/0000.journal", "journal/0001.journal", `AAAAAAAAAAAAAAAAAAAAAA-${partition}/00000000000000000000.log`]) };
+      return { kind, partition, file: random.pick(["segment", "segment", "0000.journal", "0001.journal"] as const) };
     default:
       return { kind, partition };
   }
