@@ -35,6 +35,12 @@ export function suites(): readonly Suite[] {
       programs: [exitCode("style", "node_modules/@biomejs/biome/bin/biome", ["check", "--config-path=test", "."])],
     },
     { name: "unit", programsAtOnceMax: 1, programs: [unit()] },
+    // Each uses all cores by itself.
+    {
+      name: "sim",
+      programsAtOnceMax: 1,
+      programs: [shown("sim seeds", "test/sim/main.ts", ["--seeds", "200"]), shown("sim bugs", "test/sim/bugs/run.ts")],
+    },
   ];
 }
 
@@ -49,6 +55,11 @@ function typeCheck(folder: string): Program {
 
 function exitCode(name: string, script: string, args: readonly string[]): Program {
   return { name, args: [script, ...args], counting: "exit", isShown: false };
+}
+
+/** Counted as one test, with its output as it comes: for those that take minutes. */
+function shown(name: string, script: string, args: readonly string[] = []): Program {
+  return { ...exitCode(name, script, args), isShown: true };
 }
 
 function unit(): Program {

@@ -179,6 +179,11 @@ const planted: readonly (readonly [what: string, finds: readonly AnomalyType[], 
   ],
   ["a high watermark below what was acknowledged", ["watermark-below-acked"], story().send(1, 1, "0:10 1:11").bounds(1, 0, 1)],
   ["a log start that falls", ["log-start-fell"], story().step(3, { f: "delete-records", key: 1, before: 2, logStart: 2 }).bounds(1, 1, 3)],
+  [
+    "retention that leaves nothing",
+    ["log-start-rose"],
+    new Story().topic(1, { isRetained: true }).send(1, 1, "0:10 1:11").bounds(1, 0, 2).bounds(1, 2, 2),
+  ],
   ["a log start that rises by itself", ["log-start-rose"], story().bounds(1, 1, 3)],
 ];
 

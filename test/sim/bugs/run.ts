@@ -76,7 +76,10 @@ async function huntByHistories(copy: string, count: number, running: Set<ChildPr
     const share = Math.min(historiesPerRun, count - done);
     const { output, code } = await run(copy, ["packages/log/test/history/main.ts", String(share), String(firstSeed + done)], running);
     if (code === null) return undefined;
-    if (code !== 0) return { by: "histories", count: done + share, what: output.split("\n").find((line) => line !== "") ?? "failed" };
+    if (code === 0) continue;
+    const what = output.split("\n").find((line) => line !== "") ?? "failed";
+    const seed = /^seed (\d+):/.exec(what)?.[1];
+    return { by: "histories", count: seed === undefined ? done + share : Number(seed) - firstSeed + 1, what };
   }
   return undefined;
 }

@@ -26,7 +26,11 @@ export function checkBounds(prepared: Prepared, report: Report): void {
     const askedFor = askedStart(prepared, key);
     for (const [at, later] of bounds.entries()) {
       for (const earlier of bounds.slice(0, at)) if (earlier.completed < later.invoked) compare(prepared, earlier, later, undoneBy, report);
-      const { logStart } = later;
+      const { logStart, highWatermark } = later;
+      // Retention takes old segments and never the one that is written to, so something is always left of what was not asked to go.
+      if (rules?.isRetained && logStart !== null && highWatermark !== null && logStart >= highWatermark && highWatermark > askedFor) {
+        report("log-start-rose", key, `retention has left nothing of [0, ${highWatermark})`);
+      }
       if (logStart !== null && rules?.isRetained === false && logStart > askedFor) {
         report("log-start-rose", key, `the log starts at ${logStart}, and nobody asked for more than ${askedFor}`);
       }
