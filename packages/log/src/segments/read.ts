@@ -121,7 +121,8 @@ class DiskRead {
       }
       let problem = epochProblem(this.#state, buffer, at) ?? this.#anchorProblem(buffer, at);
       // Before a batch is blamed for its epoch, the epochs themselves are looked at.
-      if (problem !== undefined && (await auditEpochs(this.#state))) problem = epochProblem(this.#state, buffer, at) ?? this.#anchorProblem(buffer, at);
+      if (problem !== undefined && (await auditEpochs(this.#state)))
+        problem = epochProblem(this.#state, buffer, at) ?? this.#anchorProblem(buffer, at);
       if (problem !== undefined) {
         if (first >= 0) break;
         this.#position += at;

@@ -40,7 +40,12 @@ const view = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset,
 
 test("the drawing of Kafka's part of a snapshot is what stands in one", () => {
   const rows = drawing("## Producer snapshots", "The file begins as Kafka's");
-  expect(rows.map(({ at, bytes }) => [at, bytes])).toEqual([[0, 2], [2, 4], [6, 4], [10, 46]]);
+  expect(rows.map(({ at, bytes }) => [at, bytes])).toEqual([
+    [0, 2],
+    [2, 4],
+    [6, 4],
+    [10, 46],
+  ]);
   expect(bytesIn(rows[3]!.field)).toBe(46);
   const table = new ProducerTable(compression);
   table.note(batchAt(5, { records: 3, timestampMs: 88, producer: { id: 1000, epoch: 4, baseSequence: 30 } }), 0, 0);
@@ -55,7 +60,10 @@ test("the drawing of Kafka's part of a snapshot is what stands in one", () => {
 
 test("the drawings of our part of a snapshot, and of the restart point in it, are what stands in one", () => {
   const ours = drawing("## Producer snapshots", "There Kafka's file ends");
-  expect(ours.map(({ at, bytes }) => [at, bytes])).toEqual([[0, 2], [2, 1]]);
+  expect(ours.map(({ at, bytes }) => [at, bytes])).toEqual([
+    [0, 2],
+    [2, 1],
+  ]);
   const rows = drawing("## Producer snapshots", "The **restart point**");
   const sizes = rows.map(({ bytes }) => bytes);
   expect(rows.map(({ at }) => at)).toEqual(sizes.map((_, index) => sizes.slice(0, index).reduce((sum, bytes) => sum + bytes, 0)));
@@ -105,7 +113,13 @@ test("the names of the page are the names on the disk", async () => {
     await log.close();
   });
   const shape = (name: string) => name.replace(/[0-9]{20}/, "N");
-  const drawn = new Set(/```\n([^`]*)```/.exec(page)![1]!.trim().split("\n").map((line) => shape(line.split(" ")[0]!)));
+  const drawn = new Set(
+    /```\n([^`]*)```/
+      .exec(page)![1]!
+      .trim()
+      .split("\n")
+      .map((line) => shape(line.split(" ")[0]!)),
+  );
   for (const name of world.disk.folder(folder).names()) expect([...drawn]).toContain(shape(name));
 });
 

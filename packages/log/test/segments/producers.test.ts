@@ -11,7 +11,10 @@ const dayMs = 86_400_000;
 const id = 7;
 
 /** A table, and a producer's batches as they come. */
-function producing(): { table: ProducerTable; send: (baseSequence: number, options?: { records?: number; epoch?: number; nowMs?: number }) => string } {
+function producing(): {
+  table: ProducerTable;
+  send: (baseSequence: number, options?: { records?: number; epoch?: number; nowMs?: number }) => string;
+} {
   const table = new ProducerTable(compression);
   let offset = 100;
   return {
@@ -157,7 +160,8 @@ test("no change of a snapshot's bytes, and no rubbish in its place, is taken for
       expect(decodeProducerSnapshot(rubbish, compression, 0)).toBeUndefined();
     }),
   );
-  for (let length = 0; length < snapshot.length; length++) expect(decodeProducerSnapshot(snapshot.slice(0, length), compression, 0)).toBeUndefined();
+  for (let length = 0; length < snapshot.length; length++)
+    expect(decodeProducerSnapshot(snapshot.slice(0, length), compression, 0)).toBeUndefined();
 });
 
 test("a snapshot whose checksum holds and whose counts do not is read as far as it goes, and no further", () => {
