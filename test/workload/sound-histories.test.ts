@@ -69,6 +69,13 @@ const sound: Record<string, Story> = {
     .step(91, { f: "skip", key: 1, damagedFrom: 1, resumeAt: 2 })
     .poll(91, 1, "2:12", true)
     .bounds(1, 0, 3),
+  "damage right behind damage": story()
+    .send(1, 1, "0:10 1:11 2:12 3:13")
+    .assign(2, [1])
+    .poll(2, 1, "0:10")
+    .step(2, { f: "skip", key: 1, damagedFrom: 1, resumeAt: 2 })
+    .step(2, { f: "skip", key: 1, damagedFrom: 2, resumeAt: 3 })
+    .poll(2, 1, "3:13"),
   "consumers from the end, an offset and a time": story()
     .send(1, 1, "0:10", { timestampMs: 100 })
     .send(1, 1, "1:11", { timestampMs: 200 })

@@ -32,11 +32,15 @@ function isOnce(prepared: Prepared, value: Value): boolean {
   return prepared.sends.get(value)?.isIdempotent ?? true;
 }
 
-/** Whether the consumer stepped over damage between the two, as far as it was told to and no further. */
+/** Whether the consumer stepped over damage between the two, once or several times in a row, as far as it was told to and no further. */
 function resumePoint(consumer: Consumer, before: ReadValue, read: ReadValue): boolean {
-  return consumer.skips.some(
-    ({ key, damagedFrom, resumeAt }) => key === read.key && damagedFrom === before.offset + 1 && read.offset === resumeAt,
-  );
+  let offset = before.offset + 1;
+  for (let skip = skipAt(consumer, read.key, offset); skip !== undefined; skip = skipAt(consumer, read.key, offset)) offset = skip.resumeAt;
+  return offset > before.offset + 1 && offset === read.offset;
+}
+
+function skipAt({ skips }: Consumer, key: Key, offset: number): Consumer["skips"][number] | undefined {
+  return skips.find((skip) => skip.key === key && skip.damagedFrom === offset && skip.resumeAt > offset);
 }
 
 /** int-nonmonotonic-send, nonmonotonic-send and int-send-skip, of idempotent producers. */
