@@ -44,6 +44,11 @@ export function homeIn(folder: string): Promise<string> {
   return home;
 }
 
+/** A load failed: the next one gets a directory that knows nothing of it. */
+export function leaveHome(folder: string): void {
+  homes.delete(folder);
+}
+
 async function make(folder: string): Promise<string> {
   const dataFolder = mkdtempSync(join(folder || tmpdir(), "varve-bench-home-"));
   process.once("exit", () => rmSync(dataFolder, { recursive: true, force: true }));

@@ -95,6 +95,7 @@ for (const row of chosenRows()) {
     }
   } catch (error) {
     process.exitCode = 1;
+    process.stdout.write(`${row.name}: could not be run\n`);
     process.stderr.write(`${row.name}: ${error instanceof Error ? error.message : String(error)}\n\n`);
   }
 }

@@ -4,7 +4,7 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { type BrokerProcess, callerWhenListening, spawnBroker } from "../broker-process.ts";
-import { homeIn } from "../home.ts";
+import { homeIn, leaveHome } from "../home.ts";
 import type { LoadAnswer, LoadJob } from "./protocol.ts";
 
 /** What of a job does not come from the broker that it is run against. */
@@ -22,6 +22,9 @@ export async function runLoad(load: Load, folder: string): Promise<LoadAnswer> {
     const answer = await runLoadOn(broker, load);
     await deleteTopic(broker.address, load.topic);
     return answer;
+  } catch (error) {
+    leaveHome(folder);
+    throw error;
   } finally {
     await broker.end("SIGTERM");
   }
