@@ -51,6 +51,7 @@ export function finalLogs(prepared: Prepared): ReadonlyMap<Key, FinalLog> {
 /** lost-write by Jepsen's bound: below the last value that was read from the start on, everything that was stored must have been read. */
 export function checkLostWrites(prepared: Prepared, versions: Versions, report: Report): void {
   const finals = finalLogs(prepared);
+  const skips = callsOf(prepared, "skip");
   const readOk = new Set(prepared.reads.filter(({ isOk }) => isOk).map(({ value }) => value));
   const fromStart = prepared.consumers.filter(({ from }) => from.kind === "earliest").flatMap(({ reads }) => reads);
   const fromStartByKey = Map.groupBy(fromStart, ({ key }) => key);
@@ -59,10 +60,12 @@ export function checkLostWrites(prepared: Prepared, versions: Versions, report: 
     for (const read of fromStartByKey.get(key) ?? []) if (read.isOk) bound = Math.max(bound, version.index(read.value) ?? -1);
     const log = finals.get(key);
     const asked = askedStart(prepared, key);
+    const damaged = skips.filter(({ operation }) => operation.key === key).map(({ operation }) => operation);
     for (const [value, offsets] of version.values) {
       const isBelow = (version.index(value) ?? never) <= bound;
       const send = prepared.sends.get(value);
       if (!isBelow || readOk.has(value) || send?.outcome !== "ok" || send.key !== key) continue;
+      if (damaged.some(({ damagedFrom, resumeAt }) => [...offsets].some((offset) => offset >= damagedFrom && offset < resumeAt))) continue;
       if (log !== undefined && [...offsets].some((offset) => isExcused(log, offset))) continue;
       if (log === undefined && (prepared.keys.get(key)?.isRetained !== false || [...offsets].some((offset) => offset < asked))) continue;
       report("lost-write", key, `value ${value} at ${[...offsets].join(" and ")} was never read`);
