@@ -1,5 +1,5 @@
-// Takes up what stands behind a trusted end: batch after batch as long as they are whole, in order, and of epochs that do not fall. All that
-// is kept is written again, because a page that a failed sync left clean would otherwise never reach the disk (journal.md 6.5).
+// Takes up what stands behind a trusted end: batch after batch as long as they are whole, in order, and of epochs that do not fall. All
+// that is kept is written again, because a page that a failed sync left clean would otherwise never reach the disk (journal.md 6.5).
 
 import { leaderEpochOf } from "@varve/record";
 import { cutLog, quiesce } from "./cut.ts";

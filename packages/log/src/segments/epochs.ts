@@ -31,7 +31,7 @@ export class EpochCache {
     return this.#entries.at(-1);
   }
 
-  /** A batch of `epoch` stands at `offset`, behind all that was noted. @returns whether the epoch is new; one that is not above the last is not. */
+  /** A batch of `epoch` stands at `offset`, behind all that was noted. @returns whether the epoch is new: above the last. */
   note(epoch: number, offset: number): boolean {
     if (epoch <= this.#latest) return false;
     // The epoch of an emptied log began where the new one does, and wrote nothing that is left.

@@ -88,7 +88,7 @@ function batchOf(segment: SegmentView, entries: Uint8Array, entry: number): Inde
   return { bytes: readInt32(entries, at + 4), lastOffset: segment.base + readInt32(entries, at) };
 }
 
-/** The entries of an index file that count: all of a closed segment's, of the active one those that were flushed. Shared: not to be changed. */
+/** The entries of an index file that count: a closed segment's all, of the active one's those that were flushed. Not to be changed. */
 export async function loadIndex(state: LogState, segment: SegmentView, format: IndexFormat): Promise<Uint8Array> {
   const { indexes, ports } = state.context;
   const path = segmentPath(state.folder, segment.base, format.suffix);

@@ -74,7 +74,7 @@ function chooseHome({ segments }: Inventory, trusted: Trusted, logStart: Offset)
     const { offset, segmentBase, bytes } = trusted.position;
     const found = segments.find(({ base }) => base === segmentBase);
     if (found !== undefined || bytes === 0) return { base: segmentBase, found, isMissing: found === undefined };
-    // What it held is gone: below the log start by retention, else lost. The log goes on behind it; the gap is found by whoever reads there.
+    // What it held is gone: below the log start by retention, else lost. The log goes on behind it; who reads there finds the gap.
     return { base: offset, found: segments.find(({ base }) => base === offset), isMissing: true };
   }
   // A segment that begins at the offset may have been made after the truncation, and have come to the disk before it: nothing of it is

@@ -10,7 +10,7 @@ export class ReadHints {
   readonly #bytes: number[] = new Array<number>(readHintsMax).fill(0);
   #next = 0;
 
-  /** The batch at `offset` stands at `bytes` of the segment that holds it. @param from what that reader had come for: its older hint goes. */
+  /** The batch at `offset` stands at `bytes` of the segment that holds it. @param from what that reader came for: its older hint goes. */
   note(from: Offset, offset: Offset, bytes: number): void {
     let slot = this.#offsets.indexOf(from);
     if (slot < 0) {

@@ -46,7 +46,7 @@ class DiskRead {
   readonly #from: Offset;
   readonly #bytesMax: number;
   readonly #limit: number;
-  /** Where the next batch to judge stands in the segment, and the offset that it must begin with; undefined for the batch that the index named. */
+  /** Where the next batch to judge stands in the segment, and the offset that it must begin with; undefined when the index named it. */
   #position = 0;
   #expected: number | undefined;
   #anchor: IndexedBatch | undefined;

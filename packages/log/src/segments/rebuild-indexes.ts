@@ -13,7 +13,10 @@ interface Rebuilt {
   readonly times: Uint8Array;
 }
 
-/** @returns the entries of the index of that format; both are in the cache then, and for a closed segment in their files. Asked twice at once, it works once. */
+/**
+ * Asked twice at once, it works once.
+ * @returns the entries of the index of that format; both are in the cache then, and for a closed segment in their files.
+ */
 export async function rebuildIndex(state: LogState, segment: SegmentView, format: IndexFormat, because: string): Promise<Uint8Array> {
   let running = state.rebuilding.get(segment.base);
   if (running === undefined) {

@@ -22,7 +22,7 @@ export async function newestSnapshot(
 ): Promise<TakenSnapshot> {
   const { disk, compression, clock } = state.context.ports;
   const first = Math.min(state.segments[0]!.base, offset);
-  // One from below the first segment knows nothing of the batches between: a producer who wrote there would be told that he is out of order.
+  // One from below the first segment knows nothing of the batches between: a producer who wrote there would be out of order.
   for (const taken of state.snapshots.filter((snapshot) => first <= snapshot && snapshot <= offset).reverse()) {
     const bytes = await readSmallFile(disk, segmentPath(state.folder, taken, "snapshot"), snapshotBytesMax);
     const decoded = bytes === undefined ? undefined : decodeProducerSnapshot(bytes, compression, clock.wallMs());

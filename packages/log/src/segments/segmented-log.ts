@@ -15,8 +15,8 @@ export type { ProducerCheck } from "./producers.ts";
 export type { ScrubStep } from "./scrub.ts";
 
 /**
- * Calls that change the log (`appendStamped`, and all that return a promise but `read`, `findByTime`, `retentionStart`, `scrubStep`, `sync`)
- * never overlap each other: the caller sees to it. Reads and syncs may overlap with any of them but `close` and `drop`.
+ * Calls that change the log (`appendStamped`, and all that return a promise but `read`, `findByTime`, `cutEnd`, `retentionStart`,
+ * `scrubStep` and `sync`) never overlap each other: the caller sees to it. Reads and syncs may overlap with any but `close` and `drop`.
  */
 export interface SegmentedLog {
   readonly folder: string;
@@ -44,7 +44,7 @@ export interface SegmentedLog {
   /** Takes a changed configuration for all that comes. */
   configure(config: TopicConfig): void;
 
-  /** Whether `roll` must come before an append of so many bytes: segment.bytes, segment.ms, an index full, an offset too far from the base. */
+  /** Whether `roll` comes before an append of so many bytes: segment.bytes, segment.ms, an index full, an offset too far from the base. */
   mustRoll(batchBytes: number, nowMs: number): boolean;
   /** Closes the active segment and opens the next at `logEnd`. A no-op while the active one is empty. */
   roll(): Promise<void>;
@@ -93,7 +93,7 @@ export interface SegmentedLog {
    */
   sync(): Promise<LogPosition>;
 
-  /** Which log start retention wants: whole segments by time and by size, never the active one, never above `highWatermark`; undefined for no change. */
+  /** The log start that retention wants: whole segments by age and size, never the active one, never above `highWatermark`. */
   retentionStart(nowMs: number, highWatermark: Offset): Promise<Offset | undefined>;
   /** Reads and checks up to about `bytesMax` on from where the last step stopped, for at most about `stepBudgetMs` a turn. */
   scrubStep(bytesMax: number): Promise<ScrubStep>;

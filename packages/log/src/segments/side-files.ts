@@ -1,5 +1,5 @@
 // Writes what can be derived from the batches, so that it need not be: index ends and producer snapshots. Nothing that was acknowledged
-// depends on these files: a snapshot carries a checksum, and an index counts only as far as a snapshot says. They bound what a restart reads.
+// depends on them: a snapshot carries a checksum, and an index counts only as far as a snapshot says. They bound what a restart reads.
 
 import type { Offset } from "@varve/model";
 import { DiskError } from "@varve/runtime";

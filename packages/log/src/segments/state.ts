@@ -1,5 +1,5 @@
-// What one segmented log knows: the data that its operations share (append.ts, roll.ts, read.ts, cut.ts, sync.ts, …), and the questions that
-// several of them ask of it. It changes nothing by itself.
+// What one segmented log knows: the data that its operations share (append.ts, roll.ts, read.ts, cut.ts, sync.ts, …), and the questions
+// that several of them ask of it. It changes nothing by itself.
 
 import type { Offset, TopicConfig } from "@varve/model";
 import type { DiskFile } from "@varve/runtime";

@@ -1,4 +1,4 @@
-// Shows that every flipped bit is found: of a segment, at its place, and nothing but its own batch is lost; of a side file, without any loss.
+// Shows that every flipped bit is found: in a segment at its place, with no loss but its own batch; in a side file without any loss.
 
 import { type Offset, toOffset } from "@varve/model";
 import type { MachinePorts } from "@varve/sim";

@@ -7,6 +7,7 @@ import { nodeCompression } from "@varve/runtime/node";
 import { type DiskOnly, diskOnly, type MachinePorts } from "@varve/sim";
 import type { ReadResult } from "../../src/log.ts";
 import { createSegmentContext, type SegmentContext } from "../../src/segments/context.ts";
+import { createSegmentedLog, type SegmentedLog } from "../../src/segments/segmented-log.ts";
 
 export const folder = "p";
 export const compression: Compression = nodeCompression;
@@ -123,4 +124,41 @@ export async function readAll(
     offset = endOf(batches.at(-1)!);
   }
   return all;
+}
+
+/** Segments of 4 KiB, with an index entry for every few batches. */
+export const small: TopicConfig = topicConfig({ "segment.bytes": 4096, "index.interval.bytes": 200 });
+
+/** Appends batches of 1, 2, 3, 1, 2, 3, … records from the end on; rolls when it must. */
+export async function fill(log: SegmentedLog, count: number): Promise<readonly Uint8Array[]> {
+  const batches: Uint8Array[] = [];
+  for (let index = 0; index < count; index++) {
+    const batch = batchAt(log.logEnd, { records: 1 + (index % 3), valueBytes: 100 });
+    if (log.mustRoll(batch.length, 0)) await log.roll();
+    log.appendStamped(batch);
+    batches.push(batch.slice());
+  }
+  return batches;
+}
+
+/** Runs `use` on a log that is empty. */
+export async function withLog(
+  use: (log: SegmentedLog, world: DiskOnly, ports: MachinePorts) => Promise<void>,
+  config = small,
+  options: ContextOptions = {},
+): Promise<void> {
+  const world = machine();
+  await world.run(async (ports) => {
+    await ports.disk.makeFolder(folder);
+    await use(await createSegmentedLog(contextOf(ports, options), folder, config, toOffset(0)), world, ports);
+  });
+}
+
+/** Bases of the segments in the folder. */
+export function logFiles(world: DiskOnly): readonly number[] {
+  const names = world.disk
+    .folder(folder)
+    .names()
+    .filter((name) => name.endsWith(".log"));
+  return names.map((name) => Number(name.slice(0, 20)));
 }

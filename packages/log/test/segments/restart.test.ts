@@ -142,7 +142,7 @@ test("a length that no batch has is damage, and is not believed with memory", as
   });
 });
 
-test("a segment that is missing, or shorter than the mark says, takes its own offsets offline, and the log goes on behind them", async () => {
+test("a segment that is missing, or shorter than the mark says, takes its offsets offline, and the log goes on behind", async () => {
   for (const loss of ["missing", "short"] as const) {
     const world = machine();
     let mark = { offset: zero, segmentBase: zero, bytes: 0 };

@@ -1,67 +1,35 @@
-// Shows what one log on one disk does: it grows, rolls, is read from memory and disk, is cut and emptied, loses its oldest segments, and
-// opens again as it was.
+// Shows what one log on one disk does: it grows, rolls, is read from memory and disk, is cut, deleted, and opens again as it was.
 
 import { toOffset } from "@varve/model";
 import { batchSize } from "@varve/record";
-import { DiskError, type DiskFile, sleep } from "@varve/runtime";
-import type { MachinePorts } from "@varve/sim";
+import { type DiskFile, sleep } from "@varve/runtime";
+import type { DiskOnly, MachinePorts } from "@varve/sim";
 import { expect, test } from "vitest";
 import { createSegmentedLog, openSegmentedLog, type SegmentedLog } from "../../src/segments/segmented-log.ts";
 import {
   basesOf,
   batchAt,
   batchesOf,
-  type ContextOptions,
-  compression as contextCompression,
+  compression,
   contextOf,
   endOf,
+  fill,
   folder,
   joined,
+  logFiles,
   machine,
   readAll,
+  small,
   topicConfig,
   watchReads,
+  withLog,
 } from "./harness.ts";
 
-const small = topicConfig({ "segment.bytes": 4096, "index.interval.bytes": 200 });
 const zero = toOffset(0);
-const startMs = 1_700_000_000_000;
-
-/** Appends batches of 1, 2, 3, 1, 2, 3, … records from the end on; rolls when it must. */
-async function fill(log: SegmentedLog, count: number): Promise<readonly Uint8Array[]> {
-  const batches: Uint8Array[] = [];
-  for (let index = 0; index < count; index++) {
-    const batch = batchAt(log.logEnd, { records: 1 + (index % 3), valueBytes: 100 });
-    if (log.mustRoll(batch.length, 0)) await log.roll();
-    log.appendStamped(batch);
-    batches.push(batch.slice());
-  }
-  return batches;
-}
-
-/** Runs `use` on a log that is empty. */
-async function withLog(
-  use: (log: SegmentedLog, world: ReturnType<typeof machine>, ports: MachinePorts) => Promise<void>,
-  config = small,
-  options: ContextOptions = {},
-): Promise<void> {
-  const world = machine();
-  await world.run(async (ports) => {
-    await ports.disk.makeFolder(folder);
-    await use(await createSegmentedLog(contextOf(ports, options), folder, config, zero), world, ports);
-  });
-}
-
-const logFiles = (world: ReturnType<typeof machine>) =>
-  world.disk
-    .folder(folder)
-    .names()
-    .filter((name) => name.endsWith(".log"))
-    .map((name) => Number(name.slice(0, 20)));
 
 test("what was appended over many segments is read back, byte for byte, from memory and from the disk", async () => {
   for (const tailBytesMax of [0, 3_000, 1_000_000]) {
-    const use = async (log: SegmentedLog, world: ReturnType<typeof machine>) => {
+    const use = async (log: SegmentedLog, world: DiskOnly) => {
       const batches = await fill(log, 100);
       expect(log.logEnd).toBe(endOf(batches.at(-1)!));
       expect(log.byteLength).toBe(joined(batches).length);
@@ -94,7 +62,7 @@ test("a log that was closed opens with all that it held, and reads no content fo
   });
 });
 
-test("a read gives the batch that holds its offset, no batch that reaches past its bound, and the first one whatever its size", async () => {
+test("a read gives the batch that holds its offset, none that reaches past its bound, and the first whatever its size", async () => {
   for (const tailBytesMax of [0, 1_000_000]) {
     const use = async (log: SegmentedLog) => {
       // Batches at 0, 1, 3, 6, 7, 9.
@@ -181,72 +149,8 @@ test("offsets that run far past the base leave the index alone, and the next bat
 });
 
 function crc(bytes: Uint8Array): number {
-  return contextCompression.crc32c(bytes);
+  return compression.crc32c(bytes);
 }
-
-test("retention by age takes whole segments from the front whose newest record is too old, below the high watermark, never the active one", async () => {
-  const config = topicConfig({ "retention.ms": 1_000, "segment.bytes": 4_096 });
-  const use = async (log: SegmentedLog, world: ReturnType<typeof machine>) => {
-    // Segments of two: newest records at +10, +500, +300 and +900 ms.
-    for (const [base, ms] of [0, 10, 500, 20, 300, 0, 900, 0].entries()) {
-      if (base > 0 && base % 2 === 0) await log.roll();
-      log.appendStamped(batchAt(base, { timestampMs: startMs + ms }));
-    }
-    expect(await log.retentionStart(startMs + 1_010, toOffset(8))).toBeUndefined();
-    expect(await log.retentionStart(startMs + 1_011, toOffset(8))).toBe(2);
-    // The third is old enough before the second is; the front decides.
-    expect(await log.retentionStart(startMs + 1_400, toOffset(8))).toBe(2);
-    expect(await log.retentionStart(startMs + 1_501, toOffset(8))).toBe(6);
-    expect(await log.retentionStart(startMs + 9_000_000, toOffset(8))).toBe(6);
-    expect(await log.retentionStart(startMs + 9_000_000, toOffset(3))).toBe(2);
-    log.raiseStart(toOffset(5));
-    expect(await log.deleteBelowStart()).toBe(2);
-    expect(logFiles(world)).toEqual([4, 6]);
-    expect(log.logStart).toBe(5);
-    log.configure(topicConfig({ "cleanup.policy": [] }));
-    expect(await log.retentionStart(startMs + 9_000_000, toOffset(8))).toBeUndefined();
-  };
-  await withLog(use, config);
-});
-
-test("retention by size takes segments as long as the rest is no smaller than the bound", async () => {
-  const size = batchAt(0).length;
-  const use = async (log: SegmentedLog) => {
-    for (let base = 0; base < 5; base++) {
-      if (base > 0) await log.roll();
-      log.appendStamped(batchAt(base));
-    }
-    expect(log.byteLength).toBe(5 * size);
-    expect(await log.retentionStart(0, toOffset(5))).toBe(2);
-    log.configure(topicConfig({ "retention.bytes": 3 * size + 1, "retention.ms": -1 }));
-    expect(await log.retentionStart(0, toOffset(5))).toBe(1);
-    log.configure(topicConfig({ "retention.bytes": 5 * size, "retention.ms": -1 }));
-    expect(await log.retentionStart(0, toOffset(5))).toBeUndefined();
-    log.configure(topicConfig({ "retention.bytes": 0, "retention.ms": -1 }));
-    expect(await log.retentionStart(0, toOffset(5))).toBe(4);
-  };
-  await withLog(use, topicConfig({ "retention.bytes": 3 * size, "retention.ms": -1 }));
-});
-
-test("a time index that claims a segment to be older than it is deletes nothing", async () => {
-  const world = machine();
-  const config = topicConfig({ "retention.ms": 1_000 });
-  await world.run(async (ports) => {
-    await ports.disk.makeFolder(folder);
-    const log = await createSegmentedLog(contextOf(ports), folder, config, zero);
-    log.appendStamped(batchAt(0, { timestampMs: startMs }));
-    await log.roll();
-    log.appendStamped(batchAt(1, { timestampMs: startMs }));
-    await log.close();
-  });
-  // The time's fifth byte: four months less.
-  world.disk.flipBit(`${folder}/00000000000000000000.timeindex`, 3, 1);
-  await world.run(async (ports) => {
-    const log = await openSegmentedLog(contextOf(ports), folder, config, { kind: "all" }, zero);
-    expect(await log.retentionStart(startMs + 500, toOffset(2))).toBeUndefined();
-    expect(await log.retentionStart(startMs + 1_001, toOffset(2))).toBe(1);
-  });
-});
 
 test("a read that is under way when the log is cut tells of the log before or after it, and of nothing else", async () => {
   const use = async (log: SegmentedLog, _: unknown, { clock }: MachinePorts) => {
@@ -276,109 +180,6 @@ test("a read that is under way when the log is cut tells of the log before or af
     expect(answers.before).toBeGreaterThan(0);
   };
   await withLog(use, small, { tailBytesMax: 0 });
-});
-
-test("a sync answers with the end at its call, and with a cut's end when the log was cut meanwhile", async () => {
-  await withLog(async (log) => {
-    await fill(log, 10);
-    const end = log.logEnd;
-    const syncing = log.sync();
-    await fill(log, 3);
-    expect((await syncing).offset).toBe(end);
-    expect(log.isDirty).toBe(true);
-    const [later, cut] = [log.sync(), log.cut(toOffset(7))];
-    expect(await cut).toBe(7);
-    expect((await later).offset).toBeLessThanOrEqual(end + 6);
-    expect(await log.sync()).toEqual(log.position);
-    expect(log.isDirty).toBe(false);
-  });
-});
-
-test("an answer to a second sync waits for the first one's files", async () => {
-  const world = machine();
-  await world.run(async (ports) => {
-    await ports.disk.makeFolder(folder);
-    await ports.disk.syncFolder("");
-    const log = await createSegmentedLog(contextOf(ports), folder, small, zero);
-    await log.sync();
-    log.appendStamped(batchAt(0));
-    let firstIsDone = false;
-    const first = log.sync().then(() => {
-      firstIsDone = true;
-    });
-    // Nothing is dirty for it: what it answers for is with the first.
-    expect((await log.sync()).offset).toBe(1);
-    expect(firstIsDone).toBe(true);
-    await first;
-  });
-  world.machine.kill("power", "drop");
-  await world.run(async (ports) => {
-    const position = { offset: toOffset(1), segmentBase: zero, bytes: batchAt(0).length };
-    const log = await openSegmentedLog(contextOf(ports), folder, small, { kind: "position", position }, zero);
-    expect(basesOf(await log.read(zero, 1, log.logEnd))).toEqual([0]);
-  });
-});
-
-test("a full disk fails the append and nothing else: cut back, the log goes on where it was", async () => {
-  const world = machine();
-  await world.run(async (ports) => {
-    await ports.disk.makeFolder(folder);
-    const log = await createSegmentedLog(contextOf(ports), folder, topicConfig(), zero);
-    log.appendStamped(batchAt(0));
-    world.disk.capacityBytes = world.disk.usedBytes + 50;
-    const refused = batchAt(1, { valueBytes: 500 });
-    expect(() => log.appendStamped(refused)).toThrowError(DiskError);
-    expect([log.logEnd, log.hasResidue]).toEqual([1, true]);
-    expect(basesOf(await log.read(zero, 1_000, log.logEnd))).toEqual([0]);
-    expect(() => log.appendStamped(batchAt(1))).toThrowError("neither adopted nor cut");
-    expect(await log.cut(log.logEnd)).toBe(1);
-    expect(world.disk.contents(`${folder}/00000000000000000000.log`).length).toBe(batchAt(0).length);
-    world.disk.capacityBytes += 10_000;
-    log.appendStamped(refused);
-    await log.sync();
-    expect(joined(await readAll(log, 0, 2))).toEqual(joined([batchAt(0), refused]));
-  });
-});
-
-test("a roll that the full disk stops is tried again, and the log is none the worse", async () => {
-  const world = machine();
-  await world.run(async (ports) => {
-    await ports.disk.makeFolder(folder);
-    const log = await createSegmentedLog(contextOf(ports, { tailBytesMax: 0 }), folder, small, zero);
-    const batches = await fill(log, 5);
-    const { capacityBytes } = world.disk;
-    // One name more fits, then two, …: the roll fails at each of its steps in turn.
-    for (let room = 0; log.activeBase === 0; room += 32) {
-      world.disk.capacityBytes = world.disk.usedBytes + room;
-      await log.roll().catch((error: unknown) => expect(error).toMatchObject({ kind: "no-space" }));
-      expect(joined(await readAll(log, 0, log.logEnd))).toEqual(joined(batches));
-    }
-    world.disk.capacityBytes = capacityBytes;
-    const more = await fill(log, 5);
-    await log.close();
-    const again = await openSegmentedLog(contextOf(ports), folder, small, { kind: "all" }, zero);
-    expect(joined(await readAll(again, 0, again.logEnd))).toEqual(joined([...batches, ...more]));
-  });
-});
-
-test("the scrub reads all of the log in steps, reports damage once a round, and begins again", async () => {
-  const use = async (log: SegmentedLog, world: ReturnType<typeof machine>) => {
-    const batches = await fill(log, 40);
-    world.disk.flipBit(`${folder}/00000000000000000000.log`, batches[0]!.length + 70, 3);
-    for (let round = 0; round < 2; round++) {
-      const steps: { readBytes: number; damagedRanges: number; roundDone: boolean }[] = [];
-      do {
-        steps.push(await log.scrubStep(700));
-        expect(steps.length).toBeLessThan(100);
-      } while (!steps.at(-1)!.roundDone);
-      expect(steps.reduce((sum, { readBytes }) => sum + readBytes, 0)).toBe(joined(batches).length - batches[1]!.length);
-      expect(steps.reduce((sum, { damagedRanges }) => sum + damagedRanges, 0)).toBe(1);
-    }
-    expect(log.damage.map(({ from, resumeAt }) => [from, resumeAt])).toEqual([[1, 3]]);
-    // Memory still has it as it was written.
-    expect(basesOf(await log.read(toOffset(1), 1, log.logEnd))).toEqual([1]);
-  };
-  await withLog(use);
 });
 
 test("no more files are open for reading than may be, and what is evicted is opened again", async () => {
@@ -416,21 +217,6 @@ test("no more files are open for reading than may be, and what is evicted is ope
     }
     await log.close();
     expect(open.size).toBe(0);
-  });
-});
-
-test("emptied, a log begins again where it is told, and nothing of before is left", async () => {
-  await withLog(async (log, world) => {
-    await fill(log, 50);
-    await log.sync();
-    for (const start of [20, 500, 0]) {
-      await log.reset(toOffset(start));
-      expect([log.logStart, log.logEnd, log.byteLength, log.latestEpoch]).toEqual([start, start, 0, undefined]);
-      expect(logFiles(world)).toEqual([start]);
-      const batch = batchAt(start, { epoch: 3 });
-      log.appendStamped(batch);
-      expect(joined(await readAll(log, start, start + 1))).toEqual(batch);
-    }
   });
 });
 
