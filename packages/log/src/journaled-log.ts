@@ -145,27 +145,21 @@ export class JournaledLog implements PartitionLog {
 
   truncateTo(end: Offset, leaderEpoch: number): Promise<void> {
     return this.#change(async () => {
-      const { journal } = this.#options;
       if (end >= this.segments.logEnd) return;
       const newEnd = await this.segments.cutEnd(end);
+      // What is cut down to its start may begin in the middle of a batch: nothing of it is left to stand on, it begins again.
+      if (newEnd <= this.segments.logStart) return this.#reset(newEnd);
+      const { journal } = this.#options;
       // Without frames of its appends, all that recovery would keep below the new end is what a mark says.
       if (!this.partition.isJournaled) await journal.mark(this.partition);
       // The frame first: a file that was cut without one would be missing what the mark promises.
       await journal.control(this.partition, { kind: "truncate", end: newEnd, leaderEpoch });
       await this.#end(() => this.segments.cut(newEnd));
-      journal.endingApplied(this.partition);
-      if (!this.partition.isJournaled) await journal.mark(this.partition);
     });
   }
 
   resetTo(start: Offset): Promise<void> {
-    return this.#change(async () => {
-      const { journal } = this.#options;
-      await journal.control(this.partition, { kind: "reset", start });
-      await this.#end(() => this.segments.reset(start));
-      journal.endingApplied(this.partition);
-      if (!this.partition.isJournaled) await journal.mark(this.partition);
-    });
+    return this.#change(() => this.#reset(start));
   }
 
   raiseLogStart(start: Offset): Promise<void> {
@@ -362,13 +356,21 @@ export class JournaledLog implements PartitionLog {
     });
   }
 
-  /** Cuts or empties the segments. No sync begins meanwhile: what it would say is synced may be gone when it returns. */
+  async #reset(start: Offset): Promise<void> {
+    await this.#options.journal.control(this.partition, { kind: "reset", start });
+    await this.#end(() => this.segments.reset(start));
+  }
+
+  /** Cuts or empties the segments, as a durable frame says. No sync begins meanwhile: what it would say is synced may be gone when it returns. */
   async #end(ending: () => Promise<unknown>): Promise<void> {
     this.#ending = ending().then(() => {});
     await this.#ending;
     this.#ending = undefined;
     // What was committed is not cut; but a log that begins again begins with nothing committed.
     this.#highWatermark = Math.min(this.#highWatermark, this.segments.logEnd) as Offset;
+    const { journal } = this.#options;
+    journal.endingApplied(this.partition);
+    if (!this.partition.isJournaled) await journal.mark(this.partition);
   }
 
   async #roll(): Promise<void> {

@@ -108,6 +108,11 @@ export const shortHistories: readonly ShortHistory[] = [
     steps: [create(0), settle, append(0), append(0), wait(3), { kind: "raise", partition: 0, part: 2 }, settle, append(0), { kind: "reset", partition: 0, ahead: 7 }, settle, append(0), wait(3)],
   },
   {
+    name: "a truncation down to a log start in the middle of a batch",
+    partitions: 1,
+    steps: [create(0), settle, append(0, 50, 4), wait(3), { kind: "raise", partition: 0, part: 2 }, settle, append(0), wait(3), { kind: "truncate", partition: 0, back: 4 }, settle, append(0), wait(3)],
+  },
+  {
     name: "a partition dropped and made again under the same id",
     partitions: 2,
     steps: [create(0), create(1), settle, append(0), append(0), append(1), wait(3), { kind: "drop", partition: 0 }, settle, create(0), settle, append(0), append(1), wait(3)],
