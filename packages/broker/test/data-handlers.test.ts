@@ -2,7 +2,7 @@
 
 import type { FetchResult, ProduceResult } from "@varve/api";
 import { type Offset, toOffset } from "@varve/model";
-import { readRecords } from "@varve/record";
+import { BatchBuilder, readRecords } from "@varve/record";
 import { nodeCompression } from "@varve/runtime/node";
 import { describe, expect, test } from "vitest";
 import {
@@ -122,6 +122,23 @@ describe("a fetch", () => {
       expect(valuesOf(await waiting)).toEqual(["news"]);
     }));
 
+  test("that comes between an append and its commit is answered by that commit", async () => {
+    const host = machine();
+    await withBroker(host, new FakeController(topicRecords()), async ({ broker, sleep }) => {
+      host.disk.stall(2_000);
+      const writing = broker.api.produce({ ...produceAll, timeoutMs: 60_000, entries: [entry(batchOf(["early"]))] }, signal);
+      const waiting = broker.api.fetch(fetchOf(0, { maxWaitMs: 86_400_000 }), signal);
+      let isAnswered = false;
+      void waiting.then(() => {
+        isAnswered = true;
+      });
+      await writing;
+      await sleep(10);
+      expect(isAnswered).toBe(true);
+      expect(valuesOf(await waiting)).toEqual(["early"]);
+    });
+  });
+
   test("that does not get its bytes is answered with what there is when its wait is over", () =>
     run(async ({ broker }) => {
       await broker.api.produce({ ...produceAll, entries: [entry(batchOf(["a"]))] }, signal);
@@ -201,6 +218,17 @@ describe("offsets", () => {
       expect(next.map(outcome)).toEqual([recordCount]);
     }),
   );
+
+  test("are looked for behind a batch whose records of that time were deleted", () =>
+    run(async ({ broker }) => {
+      const mixed = new BatchBuilder({ bytesTarget: 10_000, bytesMax: 10_000 }, nodeCompression);
+      for (const time of [1_000, 10, 10]) mixed.append(time, null, "x");
+      await broker.api.produce({ ...produceAll, entries: [entry(mixed.finish())] }, signal);
+      await broker.api.produce({ ...produceAll, entries: [entry(batchOf(["late"], 2_000))] }, signal);
+      await broker.api.deleteRecords([{ id: ordersPartition, before: toOffset(2) }], signal);
+      const listed = await broker.api.listOffsets(at({ kind: "timestamp", timestampMs: 500 }), signal);
+      expect(listed).toMatchObject([{ kind: "ok", value: { offset: 3, timestampMs: 2_000 } }]);
+    }));
 
   test("records are deleted up to the high watermark and not above", () =>
     run(async ({ broker }) => {

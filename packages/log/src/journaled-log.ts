@@ -134,9 +134,9 @@ export class JournaledLog implements PartitionLog {
     return result instanceof Promise ? this.#pins.hold(() => result) : result;
   }
 
-  findByTime(timestampMs: number, below: Offset): Promise<ReadResult | undefined> {
+  findByTime(timestampMs: number, below: Offset, from?: Offset): Promise<ReadResult | undefined> {
     this.#checkOnline();
-    return this.#pins.hold(() => this.segments.findByTime(timestampMs, below));
+    return this.#pins.hold(() => this.segments.findByTime(timestampMs, below, from));
   }
 
   endOfEpoch(epoch: number): EpochEnd | undefined {

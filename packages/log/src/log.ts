@@ -62,8 +62,11 @@ export interface PartitionLog {
    */
   read(from: Offset, bytesMax: number, below: Offset): ReadResult | Promise<ReadResult>;
 
-  /** The first batch whose maximal time is ≥ `timestampMs` and that ends at or below `below`, whole; undefined when there is none. */
-  findByTime(timestampMs: number, below: Offset): Promise<ReadResult | undefined>;
+  /**
+   * The first batch whose maximal time is ≥ `timestampMs` and that ends at or below `below`, whole; undefined when there is none.
+   * @param from where the search begins; the log's start when it is not given. The first batch may begin below it.
+   */
+  findByTime(timestampMs: number, below: Offset, from?: Offset): Promise<ReadResult | undefined>;
 
   /** Where `epoch`, or the largest one below it, ends here; undefined when the log knows none of these. Source: KIP-279. */
   endOfEpoch(epoch: number): EpochEnd | undefined;

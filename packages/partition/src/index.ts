@@ -3,4 +3,4 @@
 export type { CommitCallback } from "./commit-waiters.ts";
 export { effectiveMinInSync, leastSecuredEnd } from "./high-watermark.ts";
 export { type LeaderState, Leadership } from "./leadership.ts";
-export { type Led, Partition, waitingAppendsMax } from "./partition.ts";
+export { type AppendTurn, type Led, Partition, waitingAppendsMax } from "./partition.ts";

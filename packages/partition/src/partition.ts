@@ -22,9 +22,16 @@ function boundsOf(config: TopicConfig): ProduceBounds {
   };
 }
 
+/** What became of an append: it ran, it waits its turn, or it was refused because too many wait. */
+export type AppendTurn = { readonly kind: "ran" } | { readonly kind: "refused" } | { readonly kind: "waits"; readonly cancel: () => void };
+
+const ran: AppendTurn = { kind: "ran" };
+const refused: AppendTurn = { kind: "refused" };
+
 interface QueuedAppend {
   readonly batchBytes: number;
-  readonly append: () => void;
+  /** Undefined when it was cancelled: nothing holds its batch any more. */
+  append: (() => void) | undefined;
 }
 
 /** Appends that wait for room in the log, at most; past it they are refused. */
@@ -81,22 +88,25 @@ export class Partition {
   }
 
   /**
-   * Runs `append` when the log has room for a batch of that size: in this call when it has, else when its turn comes, in order.
-   * By then the leadership may have ended: `append` asks again.
-   * @returns false when too many wait already.
+   * Runs `append` when the log has room for a batch of that size: in this call when it has, else when its turn comes, in order, unless it
+   * is cancelled before. By then the leadership may have ended: `append` asks again.
    */
-  whenRoom(batchBytes: number, append: () => void): boolean {
+  whenRoom(batchBytes: number, append: () => void): AppendTurn {
     if (!this.#queueMoves && this.log.room(batchBytes) === true) {
       append();
-      return true;
+      return ran;
     }
-    if (this.#queue.length >= waitingAppendsMax) return false;
-    this.#queue.push({ batchBytes, append });
+    if (this.#queue.length >= waitingAppendsMax) return refused;
+    const queued: QueuedAppend = { batchBytes, append };
+    this.#queue.push(queued);
     if (!this.#queueMoves) {
       this.#queueMoves = true;
       void this.#drainQueue();
     }
-    return true;
+    const cancel = () => {
+      queued.append = undefined;
+    };
+    return { kind: "waits", cancel };
   }
 
   /** Committed batches from `from` on. */
@@ -129,10 +139,11 @@ export class Partition {
   async #drainQueue(): Promise<void> {
     for (let next = this.#queue[0]; next !== undefined; next = this.#queue[0]) {
       // An append to a closed or offline partition runs at once: it finds out by itself, and answers why.
-      const room = this.#closed !== undefined || this.log.offline !== undefined || this.log.room(next.batchBytes);
+      const isOver = next.append === undefined || this.#closed !== undefined || this.log.offline !== undefined;
+      const room = isOver || this.log.room(next.batchBytes);
       if (room === true) {
         this.#queue.shift();
-        next.append();
+        next.append?.();
       } else {
         await room.catch(() => {});
       }

@@ -146,11 +146,27 @@ describe("a partition", () => {
     expect(order).toEqual(["first", "second", "third", "fourth"]);
   });
 
+  test("an append that is cancelled while it waits is not made", async () => {
+    const { log, partition: orders } = partition();
+    const order: string[] = [];
+    let relieve = () => {};
+    log.full = new Promise((resolve) => {
+      relieve = resolve;
+    });
+    const first = orders.whenRoom(100, () => order.push("first"));
+    orders.whenRoom(100, () => order.push("second"));
+    if (first.kind === "waits") first.cancel();
+    log.full = undefined;
+    relieve();
+    for (let turn = 0; turn < 5; turn += 1) await Promise.resolve();
+    expect(order).toEqual(["second"]);
+  });
+
   test("past the bound of waiting appends further ones are refused", () => {
     const { log, partition: orders } = partition();
     log.full = new Promise(() => {});
-    for (let count = 0; count < waitingAppendsMax; count += 1) expect(orders.whenRoom(1, () => {})).toBe(true);
-    expect(orders.whenRoom(1, () => {})).toBe(false);
+    for (let count = 0; count < waitingAppendsMax; count += 1) expect(orders.whenRoom(1, () => {}).kind).toBe("waits");
+    expect(orders.whenRoom(1, () => {}).kind).toBe("refused");
   });
 
   test("closing it tells those who wait for commits and those who wait for records", () => {

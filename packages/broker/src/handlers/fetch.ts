@@ -5,6 +5,7 @@ import type { ReadResult } from "@varve/log";
 import type { Failure } from "@varve/model";
 import type { Leadership, Partition } from "@varve/partition";
 import type { BrokerContext } from "../context.ts";
+import { unreadable } from "./unreadable.ts";
 
 export async function fetch(context: BrokerContext, request: FetchRequest, signal: AbortSignal): Promise<readonly FetchResult[]> {
   const untilMs = context.clock.monotonicMs() + request.maxWaitMs;
@@ -48,7 +49,8 @@ async function readOne(context: BrokerContext, entry: FetchEntry, bytesMax: numb
   if (entry.from > leadership.highWatermark) return outOfRange(leadership, partition, entry);
   const reading = partition.read(leadership, entry.from, Math.min(entry.maxBytes, bytesMax));
   // Only what comes from the disk is a promise; the newest records are answered in this turn.
-  const read = reading instanceof Promise ? await reading : reading;
+  const read = reading instanceof Promise ? await reading.catch(unreadable) : reading;
+  if ("code" in read) return { kind: "failed", failure: read };
   return mustFit && read.kind === "batches" && read.byteLength > bytesMax
     ? nothing(context, entry)
     : resultOf(leadership, partition, entry, read);
@@ -83,8 +85,11 @@ function nothing(context: BrokerContext, entry: FetchEntry): FetchResult {
 function change(context: BrokerContext, request: FetchRequest, gatheredBytes: number, waitMs: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const partitions = request.entries.map(({ id }) => context.partitions.get(id)).filter((partition) => partition !== undefined);
-    const sizeNow = () => partitions.reduce((bytes, { log }) => bytes + log.byteLength, 0);
-    const sizeBefore = sizeNow();
+    const before = partitions.map(({ log }) => log.byteLength);
+    // Retention may shrink a log meanwhile; that is no reason to count what another one gained as less.
+    const grownBytes = () => partitions.reduce((bytes, { log }, at) => bytes + Math.max(0, log.byteLength - before[at]!), 0);
+    // Appended before the wait and committed during it: how many bytes these are is not known, so any change is looked into.
+    const hasUncommitted = partitions.some((partition) => isAheadOfCommit(partition));
     const rolesBefore = partitions.map((partition) => roleOf(partition));
     const done = () => {
       for (const stop of stops) stop();
@@ -95,12 +100,17 @@ function change(context: BrokerContext, request: FetchRequest, gatheredBytes: nu
     // Appended bytes bound committed ones from above: as long as they are too few there is no need to read again.
     const changed = () => {
       const moved = partitions.some((partition, at) => roleOf(partition) !== rolesBefore[at]);
-      if (moved || gatheredBytes + sizeNow() - sizeBefore >= request.minBytes) done();
+      if (moved || hasUncommitted || gatheredBytes + grownBytes() >= request.minBytes) done();
     };
     const stops = partitions.map((partition) => partition.onChange(changed));
     const timer = context.clock.setTimer(waitMs, done);
     signal.addEventListener("abort", done, { once: true });
   });
+}
+
+function isAheadOfCommit(partition: Partition): boolean {
+  const led = partition.led(undefined);
+  return led.kind === "leader" && partition.log.logEnd > led.leadership.highWatermark;
 }
 
 /** Changes whenever the partition is led in another way. */

@@ -1,10 +1,11 @@
 // Where a partition begins, where it ends for consumers, and which record is the first of a time. A look-up by time opens one batch.
 
 import type { ListedOffset, ListOffsetsEntry, Outcome } from "@varve/api";
-import { ClusterError, type Compression, type Failure, failureOf, type Offset } from "@varve/model";
+import { type Compression, type Failure, failureOf, type Offset } from "@varve/model";
 import type { Leadership, Partition } from "@varve/partition";
-import { RecordReader } from "@varve/record";
+import { baseOffsetOf, RecordReader } from "@varve/record";
 import type { BrokerContext } from "../context.ts";
+import { unreadable } from "./unreadable.ts";
 
 export async function listOffsets(context: BrokerContext, entries: readonly ListOffsetsEntry[]): Promise<readonly Outcome<ListedOffset>[]> {
   const outcomes: Outcome<ListedOffset>[] = [];
@@ -34,18 +35,24 @@ async function byTime(
   timestampMs: number,
 ): Promise<Outcome<ListedOffset>> {
   const { leaderEpoch } = leadership;
-  const found = await partition.log.findByTime(timestampMs, leadership.highWatermark);
-  if (found === undefined) return { kind: "ok", value: { offset: undefined, timestampMs: undefined, leaderEpoch } };
-  if (found.kind === "damaged") return { kind: "failed", failure: { code: "CORRUPT_MESSAGE", message: found.error.message } };
-  if (found.kind === "out-of-range") return { kind: "failed", failure: moved(partition) };
-  try {
-    const record = firstAtTime(found.chunks[0]!, timestampMs, partition.log.logStart, context.compression);
-    // The header promised a record of that time; a batch that has none lies.
-    if (record === undefined)
-      throw new ClusterError("INVALID_RECORD", `${partition.topicName}-${partition.id.partition}: a batch lacks the time in its header`);
-    return { kind: "ok", value: { ...record, leaderEpoch } };
-  } catch (error) {
-    return { kind: "failed", failure: failureOf(error) };
+  let from: Offset | undefined;
+  for (;;) {
+    const found = await partition.log.findByTime(timestampMs, leadership.highWatermark, from).catch(unreadable);
+    if (found === undefined) return { kind: "ok", value: { offset: undefined, timestampMs: undefined, leaderEpoch } };
+    if ("code" in found) return { kind: "failed", failure: found };
+    if (found.kind === "damaged") return { kind: "failed", failure: { code: "CORRUPT_MESSAGE", message: found.error.message } };
+    if (found.kind === "out-of-range") return { kind: "failed", failure: moved(partition) };
+    const { logStart } = partition.log;
+    const batch = found.chunks[0]!;
+    try {
+      const record = firstAtTime(batch, timestampMs, logStart, context.compression);
+      if (record !== undefined) return { kind: "ok", value: { ...record, leaderEpoch } };
+    } catch (error) {
+      return { kind: "failed", failure: failureOf(error) };
+    }
+    // The records of that time may be those of the batch that were deleted. Elsewhere the header promised one, and the batch lies.
+    if (baseOffsetOf(batch, 0) >= logStart) return { kind: "failed", failure: lying(partition) };
+    from = found.nextOffset;
   }
 }
 
@@ -62,6 +69,10 @@ function firstAtTime(
       return { offset: reader.offset as Offset, timestampMs: reader.timestamp };
   }
   return undefined;
+}
+
+function lying(partition: Partition): Failure {
+  return { code: "INVALID_RECORD", message: `${partition.topicName}-${partition.id.partition}: a batch lacks the time in its header` };
 }
 
 function moved(partition: Partition): Failure {

@@ -22,6 +22,8 @@ class ProduceAnswer implements Waiting {
   readonly #context: BrokerContext;
   readonly #results: Array<ProduceResult | undefined>;
   readonly #resolve: (results: readonly ProduceResult[]) => void;
+  /** Gives up the appends that wait for room. */
+  readonly #cancels: (() => void)[] = [];
   #open: number;
   #waits = false;
 
@@ -55,7 +57,13 @@ class ProduceAnswer implements Waiting {
     else this.#context.deadlines.add(this);
   }
 
+  /** An append waits for room; when the answer comes before its turn, it is not made any more and its batch is let go. */
+  appendWaits(cancel: () => void): void {
+    this.#cancels.push(cancel);
+  }
+
   expire(): void {
+    for (const cancel of this.#cancels) cancel();
     const failure: Failure = { code: "REQUEST_TIMED_OUT", message: "the write was not settled in the time that the request allows" };
     for (let entry = 0; entry < this.#results.length; entry += 1) this.settle(entry, { kind: "failed", failure });
   }
@@ -65,12 +73,14 @@ function write(context: BrokerContext, acks: Acks, entry: ProduceEntry, index: n
   const refusal = refusalOf(context, acks, entry);
   if ("code" in refusal) return answer.fail(index, refusal);
   const { partition } = refusal;
-  const taken = partition.whenRoom(entry.batch.length, () => append(context, acks, entry, index, answer));
-  if (!taken)
+  const turn = partition.whenRoom(entry.batch.length, () => append(context, acks, entry, index, answer));
+  if (turn.kind === "waits") answer.appendWaits(turn.cancel);
+  if (turn.kind === "refused") {
     answer.fail(index, {
       code: "THROTTLING_QUOTA_EXCEEDED",
       message: `${partition.topicName}-${entry.id.partition}: too many writes wait for the disk`,
     });
+  }
 }
 
 /** Why the entry is not even tried, or where it goes. */

@@ -88,8 +88,8 @@ export class DiskSegmentedLog implements SegmentedLog {
     return readLog(this.#state, from, bytesMax, below);
   }
 
-  findByTime(timestampMs: number, below: Offset): Promise<ReadResult | undefined> {
-    return findByTime(this.#state, timestampMs, below);
+  findByTime(timestampMs: number, below: Offset, from?: Offset): Promise<ReadResult | undefined> {
+    return findByTime(this.#state, timestampMs, below, from);
   }
 
   endOfEpoch(epoch: number): EpochEnd | undefined {

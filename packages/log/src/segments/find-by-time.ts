@@ -16,30 +16,42 @@ import { isBorneOut, maxTimestampOfClosed } from "./time-bounds.ts";
 const searchBytes = 65_536;
 
 /** See `PartitionLog.findByTime`. A damaged range in which the batch may stand is the answer, too. */
-export async function findByTime(state: LogState, timestampMs: number, below: Offset): Promise<ReadResult | undefined> {
+export async function findByTime(
+  state: LogState,
+  timestampMs: number,
+  below: Offset,
+  from: Offset = state.logStart,
+): Promise<ReadResult | undefined> {
   const { generation } = state;
+  const start = Math.max(from, state.logStart) as Offset;
   for (const segment of state.segments) {
-    if (segment.end <= state.logStart) continue;
+    if (segment.end <= start) continue;
     if (segment.base >= below) return undefined;
     const maxTimestampMs =
       segment === state.active ? state.active.maxTimestampMs : await maxTimestampOfClosed(state, segment as ClosedSegment);
-    if (state.generation !== generation) return findByTime(state, timestampMs, below);
+    if (state.generation !== generation) return findByTime(state, timestampMs, below, from);
     if (maxTimestampMs < timestampMs) continue;
-    const found = await searchSegment(state, segment, timestampMs, below);
-    if (state.generation !== generation) return findByTime(state, timestampMs, below);
+    const found = await searchSegment(state, segment, timestampMs, below, start);
+    if (state.generation !== generation) return findByTime(state, timestampMs, below, from);
     if (found !== undefined) return found;
   }
   return undefined;
 }
 
-async function searchSegment(state: LogState, segment: SegmentView, timestampMs: number, below: Offset): Promise<ReadResult | undefined> {
+async function searchSegment(
+  state: LogState,
+  segment: SegmentView,
+  timestampMs: number,
+  below: Offset,
+  start: Offset,
+): Promise<ReadResult | undefined> {
   const { generation } = state;
   let entry = await timeEntryAtOrBelow(state, segment, timestampMs);
   if (entry !== undefined && !(await isBorneOut(state, segment, entry))) {
     await rebuildIndex(state, segment, timeFormat, "an entry is not borne out by a batch");
     entry = await timeEntryAtOrBelow(state, segment, timestampMs);
   }
-  let offset = Math.max(state.logStart, entry?.lastOffset ?? segment.base) as Offset;
+  let offset = Math.max(start, state.logStart, entry?.lastOffset ?? segment.base) as Offset;
   while (offset < segment.end && offset < below) {
     if (state.generation !== generation) return undefined;
     const result = await readLog(state, offset, searchBytes, below);

@@ -62,7 +62,7 @@ export interface SegmentedLog {
   /** See `PartitionLog.read`. */
   read(from: Offset, bytesMax: number, below: Offset): ReadResult | Promise<ReadResult>;
   /** See `PartitionLog.findByTime`. */
-  findByTime(timestampMs: number, below: Offset): Promise<ReadResult | undefined>;
+  findByTime(timestampMs: number, below: Offset, from?: Offset): Promise<ReadResult | undefined>;
   /** See `PartitionLog.endOfEpoch`. */
   endOfEpoch(epoch: number): EpochEnd | undefined;
 

@@ -13,8 +13,17 @@ const kinds: Readonly<Record<string, DiskErrorKind>> = {
   ENOTEMPTY: "not-empty",
 };
 
+/**
+ * A sync that failed, for whatever reason: also ENOSPC, which some file systems find out only when they write back. The kernel takes the
+ * pages for clean afterwards, so nobody may try again and believe it.
+ */
+export function syncError(error: unknown, path: string): DiskError {
+  return new DiskError("io", path, `cannot sync: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+}
+
 /** @param action what was tried, as in "cannot <action>". @param path as the caller named it. */
 export function diskError(error: unknown, path: string, action: string): DiskError {
+  if (error instanceof DiskError) return error;
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   const kind = kinds[code] ?? "io";
   return new DiskError(kind, path, `cannot ${action}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });

@@ -7,7 +7,7 @@ import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { InvariantError } from "@varve/model";
 import type { Disk, DiskFile, DiskLock } from "../disk.ts";
-import { diskError } from "./disk-error.ts";
+import { diskError, syncError } from "./disk-error.ts";
 import { NodeFile } from "./file.ts";
 import { lockDirectory, lockFileName } from "./lock.ts";
 
@@ -73,7 +73,9 @@ class NodeDisk implements Disk {
   syncFolder(path: string): Promise<void> {
     return attempt(path, "sync the folder", async () => {
       await using handle = await openFolder(this.#folder(path), "r");
-      await handle.sync();
+      await handle.sync().catch((error: unknown) => {
+        throw syncError(error, path);
+      });
     });
   }
 

@@ -5,7 +5,7 @@ import { close, fdatasync, ftruncate, read, write, writeSync } from "node:fs";
 import { promisify } from "node:util";
 import { InvariantError, invariant } from "@varve/model";
 import { type DiskFile, syncWriteBytesMax } from "../disk.ts";
-import { diskError } from "./disk-error.ts";
+import { diskError, syncError } from "./disk-error.ts";
 
 const closeDescriptor = promisify(close);
 const syncData = promisify(fdatasync);
@@ -83,7 +83,13 @@ export class NodeFile implements DiskFile {
   }
 
   sync(): Promise<void> {
-    return this.#run("sync", () => syncData(this.#descriptor));
+    return this.#run("sync", async () => {
+      try {
+        await syncData(this.#descriptor);
+      } catch (error) {
+        throw syncError(error, this.path);
+      }
+    });
   }
 
   async close(): Promise<void> {
