@@ -131,11 +131,12 @@ async function live(plan: Crashing, machine: DiskOnly, state: DriverState, ports
   const store = await unlessDiskFails(openLogStore({ ...ports, compression: scriptCompression }, options, signal));
   if (store === undefined) return "failed";
   await verify(state, store);
-  return Promise.race([failed, goOn(plan, machine, state, ports, store).catch(failedDisk)]);
+  return Promise.race([failed, goOn(plan, options, machine, state, ports, store).catch((error: unknown) => unlessFailed(state, error))]);
 }
 
-function failedDisk(error: unknown): "failed" {
-  if (error instanceof DiskError && error.kind === "io") return "failed";
+/** A disk that failed refuses everything in words of its own. */
+function unlessFailed(state: DriverState, error: unknown): "failed" {
+  if (state.hasFailed || (error instanceof DiskError && error.kind === "io")) return "failed";
   throw error;
 }
 
@@ -158,14 +159,14 @@ function summary(state: DriverState): string {
   return state.models.map(({ name, start, end, exists }) => (exists ? `${name} [${start}, ${end})` : `${name} none`)).join("; ");
 }
 
-async function goOn(plan: Crashing, machine: DiskOnly, state: DriverState, ports: MachinePorts, store: LogStore): Promise<"done" | "restart" | "failed"> {
+async function goOn(plan: Crashing, options: LogStoreOptions, machine: DiskOnly, state: DriverState, ports: MachinePorts, store: LogStore): Promise<"done" | "restart" | "failed"> {
   const driver = new Driver(state, machine, ports, store);
   const how = await driver.run(plan.steps);
   await driver.settle();
   if (state.hasFailed) return "failed";
   await store.close();
   // What a clean shutdown leaves is there again, and nothing but that.
-  const again = await openLogStore({ ...ports, compression: scriptCompression }, { ...storeDefaults, ...plan.store, tuning: { ...tuningDefaults, ...plan.tuning }, configOf: ({ partition }) => state.configs[partition]!, onDiskFailure: () => {} }, signal);
+  const again = await openLogStore({ ...ports, compression: scriptCompression }, options, signal);
   if (!again.startedClean) throw new Violation("a clean shutdown was not taken for one");
   for (const [number, model] of state.models.entries()) {
     const log = again.get(idOf(number));
