@@ -55,10 +55,12 @@ function parse(path: string, text: string, columns: { readonly head: number; rea
   if (lines[0] !== "1") refuse(`the checkpoint has version ${JSON.stringify(lines[0])}, this program writes and reads version 1`);
   const headLines = columns.head > 0 ? 1 : 0;
   const content = lines.slice(2, -2);
-  if (content.length !== headLines + Number(lines[1])) refuse(`the checkpoint says ${lines[1]} lines and has ${content.length - headLines}`);
+  if (content.length !== headLines + Number(lines[1]))
+    refuse(`the checkpoint says ${lines[1]} lines and has ${content.length - headLines}`);
   const numbersOf = (words: readonly string[], count: number): readonly number[] => {
     const numbers = words.map(Number);
-    if (numbers.length !== count || !numbers.every((number) => Number.isSafeInteger(number) && number >= 0)) refuse(`"${words.join(" ")}" is not ${count} numbers`);
+    if (numbers.length !== count || !numbers.every((number) => Number.isSafeInteger(number) && number >= 0))
+      refuse(`"${words.join(" ")}" is not ${count} numbers`);
     return numbers;
   };
   return {

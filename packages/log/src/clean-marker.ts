@@ -28,7 +28,11 @@ export async function readCleanMarker(disk: Disk, compression: Compression): Pro
   const [body, checksum] = text.split("\n");
   const match = /^\{"version":1,"generation":([0-9]+),"lastLsn":([0-9]+)\}$/.exec(body!);
   if (match === null || String(compression.crc32c(encoder.encode(body!))) !== checksum) {
-    throw new CorruptionError(cleanMarkerFile, 0, "this is not what a clean shutdown writes; remove the file to have the journal read instead");
+    throw new CorruptionError(
+      cleanMarkerFile,
+      0,
+      "this is not what a clean shutdown writes; remove the file to have the journal read instead",
+    );
   }
   return { generation: Number(match[1]), lastLsn: Number(match[2]) };
 }

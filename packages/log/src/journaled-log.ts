@@ -13,6 +13,7 @@ import {
 } from "@varve/model";
 import { baseOffsetOf, batchSize, checkStoredBatch, lastOffsetOf, leaderEpochOf, stampBatch, stampLogAppendTime } from "@varve/record";
 import { type Clock, DiskError } from "@varve/runtime";
+import { mayPass } from "./disk-verdict.ts";
 import { Gate } from "./gate.ts";
 import type { Mark } from "./journal/frame.ts";
 import type { Journal } from "./journal/journal.ts";
@@ -347,8 +348,8 @@ export class JournaledLog implements PartitionLog {
         return await change();
       } catch (error) {
         if (error instanceof DiskError) {
-          if (error.kind === "no-space") this.#meetsFullDisk();
-          else this.#options.onFailure(error);
+          if (!mayPass(error)) this.#options.onFailure(error);
+          else if (error.kind !== "unreadable") this.#meetsFullDisk();
           throw new ClusterError("KAFKA_STORAGE_ERROR", `${partitionKey(this.id)}: ${error.message}`, { cause: error });
         }
         throw error;

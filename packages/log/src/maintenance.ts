@@ -3,6 +3,7 @@
 
 import { ClusterError } from "@varve/model";
 import { type Clock, type Logger, stepBudgetMs, type Timer, turn } from "@varve/runtime";
+import { mayPass } from "./disk-verdict.ts";
 import type { JournaledLog } from "./journaled-log.ts";
 
 /** How often the scrub reads a little. */
@@ -60,8 +61,19 @@ export class Maintenance {
   async #scrub(logs: Iterator<JournaledLog>, present: JournaledLog | undefined): Promise<void> {
     const log = present ?? (logs.next().value as JournaledLog | undefined);
     if (log === undefined) return this.#after(scrubRestMs, () => this.#scrub(this.#options.logs()[Symbol.iterator](), undefined));
-    const isDone = log.offline !== undefined || (await log.scrub((this.#options.scrubBytesPerSecond * scrubStepMs) / 1000));
+    const isDone = log.offline !== undefined || (await this.#scrubStep(log));
     this.#after(scrubStepMs, () => this.#scrub(logs, isDone ? undefined : log));
+  }
+
+  /** @returns whether the log is through, or can't be read on. */
+  async #scrubStep(log: JournaledLog): Promise<boolean> {
+    try {
+      return await log.scrub((this.#options.scrubBytesPerSecond * scrubStepMs) / 1000);
+    } catch (error) {
+      if (!mayPass(error)) throw error;
+      this.#options.logger.warn("the scrub could not read a segment", { error });
+      return true;
+    }
   }
 
   #every(ms: number, work: () => Promise<void>): void {
@@ -75,19 +87,20 @@ export class Maintenance {
     if (this.#isClosed) return;
     const timer = this.#options.clock.setTimer(ms, () => {
       this.#timers.delete(timer);
-      const running = work().catch(this.#options.onFailure);
+      const running: Promise<void> = work()
+        .catch(this.#options.onFailure)
+        .finally(() => this.#running.delete(running));
       this.#running.add(running);
-      running.then(() => this.#running.delete(running));
     });
     this.#timers.add(timer);
   }
 }
 
-/** A log that goes offline or is dropped meanwhile is nobody's failure. */
+/** A log that goes offline or is dropped meanwhile, or that the disk refuses for now, is nobody's failure. */
 async function unlessOffline(work: Promise<unknown>): Promise<void> {
   try {
     await work;
   } catch (error) {
-    if (!(error instanceof ClusterError)) throw error;
+    if (!(error instanceof ClusterError) && !mayPass(error)) throw error;
   }
 }

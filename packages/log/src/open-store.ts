@@ -50,7 +50,11 @@ async function open(ports: LogPorts, options: LogStoreOptions, lock: DiskLock, s
   await disk.syncFolder("");
   if (known === undefined) await writeIdentity(disk, identity);
   await store.begin();
-  logger.info("opened the logs", { logs: recovery.logs.length, clean: startedClean, milliseconds: Math.round(clock.monotonicMs() - beganMs) });
+  logger.info("opened the logs", {
+    logs: recovery.logs.length,
+    clean: startedClean,
+    milliseconds: Math.round(clock.monotonicMs() - beganMs),
+  });
   return store;
 }
 
@@ -58,7 +62,12 @@ const nothing: Recovery = { logs: [], nextLsn: 1 };
 
 async function readPoints(disk: Disk, compression: Compression): Promise<RecoveryPoints> {
   const points = await readRecoveryPoints(disk, compression);
-  if (points === undefined) throw new CorruptionError(recoveryPointFile, 0, "the file is missing; put it back, nothing can be said about what was acknowledged without it");
+  if (points === undefined)
+    throw new CorruptionError(
+      recoveryPointFile,
+      0,
+      "the file is missing; put it back, nothing can be said about what was acknowledged without it",
+    );
   return points;
 }
 

@@ -8,8 +8,20 @@ import { readTextFile, replaceTextFile } from "./durable-file.ts";
 export const partitionMetadataFile = "partition.metadata";
 
 /** Durable when it resolves, with all other entries of the folder. @param incarnation lsn of the `create` frame. */
-export async function writePartitionMetadata(disk: Disk, folder: string, id: PartitionId, topicName: string, incarnation: number): Promise<void> {
-  const lines = ["version: 0", `topic_id: ${id.topicId}`, `partition: ${id.partition}`, `topic_name: ${topicName}`, `created_lsn: ${incarnation}`];
+export async function writePartitionMetadata(
+  disk: Disk,
+  folder: string,
+  id: PartitionId,
+  topicName: string,
+  incarnation: number,
+): Promise<void> {
+  const lines = [
+    "version: 0",
+    `topic_id: ${id.topicId}`,
+    `partition: ${id.partition}`,
+    `topic_name: ${topicName}`,
+    `created_lsn: ${incarnation}`,
+  ];
   await replaceTextFile(disk, `${folder}/${partitionMetadataFile}`, lines.join("\n"));
 }
 
@@ -20,8 +32,17 @@ export async function readPartitionMetadata(disk: Disk, folder: string, id: Part
   if (text === undefined) return undefined;
   const values = new Map(text.split("\n").map((line) => [line.split(": ")[0] ?? "", line.split(": ")[1] ?? ""]));
   const incarnation = Number(values.get("created_lsn") ?? "");
-  if (values.get("topic_id") !== id.topicId || values.get("partition") !== String(id.partition) || !Number.isSafeInteger(incarnation) || incarnation < 1) {
-    throw new CorruptionError(path, 0, "the file does not say what was written there; its topic, partition and created_lsn must be put right by hand");
+  if (
+    values.get("topic_id") !== id.topicId ||
+    values.get("partition") !== String(id.partition) ||
+    !Number.isSafeInteger(incarnation) ||
+    incarnation < 1
+  ) {
+    throw new CorruptionError(
+      path,
+      0,
+      "the file does not say what was written there; its topic, partition and created_lsn must be put right by hand",
+    );
   }
   return incarnation;
 }

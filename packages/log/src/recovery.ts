@@ -63,7 +63,9 @@ export async function openClean(parts: RecoveryParts, lastLsn: number): Promise<
 /** After a crash. @throws {CorruptionError} when the journal is damaged where it was synced, or a partition's folder is missing. */
 export async function recover(parts: RecoveryParts): Promise<Recovery> {
   const { ports, points, found } = parts;
-  const fold = new Fold(new Map(found.map(({ key, incarnation }) => [key, { incarnation, mark: points.marks.get(key), start: parts.starts.get(key) }])));
+  const fold = new Fold(
+    new Map(found.map(({ key, incarnation }) => [key, { incarnation, mark: points.marks.get(key), start: parts.starts.get(key) }])),
+  );
   const scan = await scanJournal(ports, points.generation, points.floorLsn, (frame) => fold.add(frame));
   refuseMissing(parts, fold.dropped);
   for (const key of fold.missing) throw missing(key);
@@ -74,7 +76,11 @@ export async function recover(parts: RecoveryParts): Promise<Recovery> {
     const outcome = outcomes.get(partition.key)!;
     return outcome.kind === "present" ? [{ ...partition, outcome }] : [];
   });
-  const opened = new Map((await eachOf(present, async ({ id, key, outcome }) => ({ id, key, outcome, segments: await openAt(parts, id, key, outcome) }))).map((log) => [log.key, log]));
+  const opened = new Map(
+    (await eachOf(present, async ({ id, key, outcome }) => ({ id, key, outcome, segments: await openAt(parts, id, key, outcome) }))).map(
+      (log) => [log.key, log],
+    ),
+  );
   const redo = fold.redo();
   await replayRuns(ports, points.generation, scan, (frame) => redoAppend(opened.get(frame.key)?.segments, frame, redo));
   await eachOf([...opened.values()], ({ segments, outcome }) => settle(ports.disk, segments, outcome));
@@ -191,7 +197,11 @@ function refuseMissing({ points, found }: RecoveryParts, dropped: ReadonlySet<st
 }
 
 function missing(key: string): CorruptionError {
-  return new CorruptionError(key, 0, "this partition's folder is missing or incomplete; put it back, its records may have been acknowledged");
+  return new CorruptionError(
+    key,
+    0,
+    "this partition's folder is missing or incomplete; put it back, its records may have been acknowledged",
+  );
 }
 
 /** At most `recoveriesAtOnceMax` at a time; results in order. */
@@ -207,4 +217,3 @@ async function eachOf<Item, Result>(items: readonly Item[], work: (item: Item) =
   await Promise.all(Array.from({ length: Math.min(recoveriesAtOnceMax, items.length) }, worker));
   return results;
 }
-

@@ -5,6 +5,7 @@ import { ClusterError, type Compression, type Failure, offsetZero, type Partitio
 import { type Clock, type Disk, DiskError, type DiskLock, type Entropy, type Logger, type Metrics } from "@varve/runtime";
 import { type LogStartPoint, writeLogStarts, writeRecoveryPoints } from "./checkpoint.ts";
 import { writeCleanMarker } from "./clean-marker.ts";
+import { mayPass } from "./disk-verdict.ts";
 import type { Generation } from "./journal/frame.ts";
 import { Journal } from "./journal/journal.ts";
 import { defaultTuning } from "./journal/tuning.ts";
@@ -145,20 +146,31 @@ export class JournaledLogStore implements LogStore {
     try {
       await this.#shutDown();
     } catch (error) {
-      if (error instanceof DiskError) this.#fail(error);
-      throw error;
+      if (!(error instanceof DiskError)) throw error;
+      if (!mayPass(error)) {
+        this.#fail(error);
+        throw error;
+      }
+      // Everything that was answered is durable; only the next start has to find that out by itself.
+      this.#opened.ports.logger.warn("closed without the marker of a clean stop; the next start recovers", { error });
+      this.#state = "closed";
+      this.#space.close();
+      await this.#opened.lock.release();
     }
   }
 
   async #shutDown(): Promise<void> {
     const { ports, generation, lock } = this.#opened;
-    this.#space.close();
     await this.#maintenance.close();
     await Promise.allSettled(this.#changing.values());
     const logs = [...this.#logs.values()];
+    // A ring that waits for room on a full disk would hold the shutdown for as long as the disk is full.
+    if (this.#journal.isStarved) throw new DiskError("no-space", "journal", "the ring waits for room");
     await Promise.all(logs.map((log) => log.quiesce()));
     await this.#journal.quiesce();
-    for (let at = 0; at < logs.length; at += closesAtOnceMax) await Promise.all(logs.slice(at, at + closesAtOnceMax).map((log) => log.close()));
+    this.#space.close();
+    for (let at = 0; at < logs.length; at += closesAtOnceMax)
+      await Promise.all(logs.slice(at, at + closesAtOnceMax).map((log) => log.close()));
     await this.#journal.close();
     const lastLsn = this.#journal.nextLsn - 1;
     for (const { partition } of logs) partition.markedUpTo({ position: partition.segments.position, covers: lastLsn });
@@ -175,7 +187,10 @@ export class JournaledLogStore implements LogStore {
     const folders = await disk.list("");
     if (folders.includes(key)) {
       if (await holdsRecords(disk, key)) {
-        throw new ClusterError("KAFKA_STORAGE_ERROR", `${key} holds records and no ${partitionMetadataFile}: the folder is nobody's; move it away, or put the file back and restart`);
+        throw new ClusterError(
+          "KAFKA_STORAGE_ERROR",
+          `${key} holds records and no ${partitionMetadataFile}: the folder is nobody's; move it away, or put the file back and restart`,
+        );
       }
       await removePartitionFolder(disk, key);
     }
@@ -218,7 +233,7 @@ export class JournaledLogStore implements LogStore {
       return await running;
     } catch (error) {
       if (!(error instanceof DiskError)) throw error;
-      if (error.kind !== "no-space") this.#fail(error);
+      if (!mayPass(error)) this.#fail(error);
       throw new ClusterError("KAFKA_STORAGE_ERROR", `partition ${key}: ${error.message}`, { cause: error });
     } finally {
       this.#changing.delete(key);
@@ -236,7 +251,9 @@ export class JournaledLogStore implements LogStore {
     const { ports, generation } = this.#opened;
     const { disk, compression } = ports;
     const partitions = [...this.#logs].map(([key, { partition }]) => ({ key, partition, mark: partition.synced }));
-    const starts = new Map([...this.#logs].flatMap(([key, { id, partition }]) => (partition.start.offset > 0 ? [[key, { id, ...partition.start }]] : [])));
+    const starts = new Map(
+      [...this.#logs].flatMap(([key, { id, partition }]) => (partition.start.offset > 0 ? [[key, { id, ...partition.start }]] : [])),
+    );
     // Log starts first: it is the other file that makes frames void.
     if (starts.size !== this.#savedStarts.size || [...starts].some(([key, { lsn }]) => this.#savedStarts.get(key)?.lsn !== lsn)) {
       await writeLogStarts(disk, starts.values(), compression);

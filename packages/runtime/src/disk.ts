@@ -1,9 +1,9 @@
 // The disk as a port: one data directory, addressed by paths relative to it ("a/b.log", no "..", "/" between names).
 // Two kinds of cost, two kinds of call: appends go to the page cache and return at once; everything that may wait is a promise.
 
-export type DiskErrorKind = "not-found" | "exists" | "no-space" | "too-many-files" | "locked" | "not-empty" | "io";
+export type DiskErrorKind = "not-found" | "exists" | "no-space" | "too-many-files" | "locked" | "not-empty" | "unreadable" | "io";
 
-/** A call on the disk failed. `io` after a write or a sync means that the file's content is unknown: see design.md 6.10. */
+/** A call on the disk failed. `unreadable` is a read that failed: what stands there may be fine elsewhere and later. `io` after a write or a sync means that the file's content is unknown: see design.md 6.10. */
 export class DiskError extends Error {
   override readonly name = "DiskError";
   readonly kind: DiskErrorKind;

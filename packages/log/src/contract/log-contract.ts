@@ -2,7 +2,17 @@
 // is shown by test/history. A rig makes a fresh log, runs a script over it, whose awaits it drives, and cleans up.
 
 import { type Compression, defaults, type Offset, type TopicConfig, topicConfigTable } from "@varve/model";
-import { BatchBuilder, type BatchProducer, baseOffsetOf, batchSize, isLogAppendTime, leaderEpochOf, attributesOf, maxTimestampOf, stampBatch } from "@varve/record";
+import {
+  attributesOf,
+  BatchBuilder,
+  type BatchProducer,
+  baseOffsetOf,
+  batchSize,
+  isLogAppendTime,
+  leaderEpochOf,
+  maxTimestampOf,
+  stampBatch,
+} from "@varve/record";
 import { type Clock, sleep } from "@varve/runtime";
 import { describe, expect, test } from "vitest";
 import type { PartitionLog, ReadResult } from "../log.ts";
@@ -142,7 +152,8 @@ export function logContract(name: string, rig: LogRig): void {
         run(async (stage) => {
           const { log, compression } = stage;
           await append(stage, { records: 2, producer: producer(0, 3) });
-          const send = (baseSequence: number, epoch: number) => log.appendAsLeader(clientBatch(compression, { producer: producer(baseSequence, epoch) }), 0, nowMs);
+          const send = (baseSequence: number, epoch: number) =>
+            log.appendAsLeader(clientBatch(compression, { producer: producer(baseSequence, epoch) }), 0, nowMs);
           expect(send(5, 3)).toMatchObject({ kind: "refused", failure: { code: "OUT_OF_ORDER_SEQUENCE_NUMBER" } });
           expect(send(2, 2)).toMatchObject({ kind: "refused", failure: { code: "INVALID_PRODUCER_EPOCH" } });
           expect(send(2, 3)).toMatchObject({ kind: "appended", baseOffset: 2 });

@@ -70,6 +70,11 @@ export class Committer {
     return this.#collecting.frames > 0 ? this.#collecting.firstLsn : this.#nextLsn;
   }
 
+  /** The round that waits finds no file of the ring. */
+  get isStarved(): boolean {
+    return this.#state === "starved";
+  }
+
   /** Whether an append of so many bytes may be put now; else a promise to wait for and ask again. */
   room(batchBytes: number): true | Promise<void> {
     return this.#hasRoom(appendFrameBytes(batchBytes)) ? true : this.#waitForRoom();
@@ -335,7 +340,8 @@ export class Committer {
   }
 
   #putMark(buffer: RoundBuffer, partition: JournalPartition): void {
-    if (partition.drop === undefined && isNewer(partition.synced, partition.marked)) this.#putMarkFrame(buffer, partition, partition.synced);
+    if (partition.drop === undefined && isNewer(partition.synced, partition.marked))
+      this.#putMarkFrame(buffer, partition, partition.synced);
   }
 
   #putMarkFrame(buffer: RoundBuffer, partition: JournalPartition, mark: Mark): void {

@@ -2,7 +2,8 @@
 // oldest file used again once a durable checkpoint says that its frames are void. It bounds how much, and for how long, lies unsynced. It
 // never raises a durable end of a journaled partition: see committer.ts.
 
-import { type Clock, DiskError, type Timer } from "@varve/runtime";
+import type { Clock, Timer } from "@varve/runtime";
+import { mayPass } from "../disk-verdict.ts";
 import type { JournalPartition } from "./journal-partition.ts";
 import type { Ring, RingFile } from "./ring.ts";
 import type { JournalTuning } from "./tuning.ts";
@@ -126,7 +127,7 @@ export class Flusher {
   }
 
   #failed(error: unknown): void {
-    if (!(error instanceof DiskError) || error.kind !== "no-space") return this.#options.onFailure(error);
+    if (!mayPass(error)) return this.#options.onFailure(error);
     this.#again = false;
     this.#rest();
     this.#options.onFull();

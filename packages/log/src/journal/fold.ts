@@ -52,7 +52,8 @@ class PartitionFold {
   constructor(known: KnownPartition) {
     this.known = known;
     this.mark = known.mark !== undefined && known.mark.covers >= known.incarnation ? known.mark : undefined;
-    this.start = known.start !== undefined && known.start.lsn >= known.incarnation ? known.start : { offset: offsetZero, lsn: known.incarnation };
+    this.start =
+      known.start !== undefined && known.start.lsn >= known.incarnation ? known.start : { offset: offsetZero, lsn: known.incarnation };
     this.lastLsn = Math.max(known.incarnation, this.mark?.covers ?? 0, this.start.lsn);
   }
 
@@ -101,7 +102,8 @@ class PartitionFold {
   /** The mark, unless a later frame ended the log below it. */
   trusted(): { readonly trusted: Trusted; readonly resetAt: Offset | undefined; readonly redoBehind: number } {
     // A log that was never marked is trusted where it began: what lies below a raised start was never known to be synced either.
-    let trusted: Trusted = this.mark === undefined ? { kind: "offset", offset: offsetZero } : { kind: "position", position: this.mark.position };
+    let trusted: Trusted =
+      this.mark === undefined ? { kind: "offset", offset: offsetZero } : { kind: "position", position: this.mark.position };
     let resetAt: Offset | undefined;
     let redoBehind = this.covered;
     for (const ending of this.endings) {
@@ -152,7 +154,11 @@ export class Fold {
   /** For the second reading of the frames: which of them are written again. */
   redo(): Redo {
     return new Redo(
-      new Map([...this.#partitions].filter(([, { isGone }]) => !isGone).map(([key, partition]) => [key, { behind: partition.trusted().redoBehind, endings: partition.endings }])),
+      new Map(
+        [...this.#partitions]
+          .filter(([, { isGone }]) => !isGone)
+          .map(([key, partition]) => [key, { behind: partition.trusted().redoBehind, endings: partition.endings }]),
+      ),
     );
   }
 }

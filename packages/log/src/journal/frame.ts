@@ -131,7 +131,8 @@ export interface FrameClaim {
  * @param lengthMax bytes between the frame's beginning and the end of its file.
  */
 export function claimAt(bytes: Uint8Array, at: number, generation: Generation, lengthMax: number): FrameClaim | undefined {
-  if (readInt32(bytes, at + generationAt) !== (generation.number | 0) || readInt32(bytes, at + saltAt) !== (generation.salt | 0)) return undefined;
+  if (readInt32(bytes, at + generationAt) !== (generation.number | 0) || readInt32(bytes, at + saltAt) !== (generation.salt | 0))
+    return undefined;
   const length = readInt32(bytes, at + lengthAt) >>> 0;
   const lsn = readInt64(bytes, at + lsnAt);
   const round = readInt64(bytes, at + roundAt);
@@ -154,7 +155,7 @@ interface FrameOf<Kind extends FrameKind> {
 
 /** A frame as it was written. */
 export type Frame =
-  | (FrameOf<"append"> & { readonly segmentBase: Offset; /** A view of the bytes that were read. */ readonly batches: Uint8Array })
+  | (FrameOf<"append"> & { readonly segmentBase: Offset /** A view of the bytes that were read. */; readonly batches: Uint8Array })
   | (FrameOf<"truncate"> & { readonly end: Offset; readonly leaderEpoch: number })
   | (FrameOf<"reset"> & { readonly start: Offset })
   | (FrameOf<"start"> & { readonly start: Offset })
@@ -180,7 +181,11 @@ export function decodeFrame(bytes: Uint8Array, at: number, { length, lsn, round 
     case "start":
       return { kind, ...common, start: offsetAt(0) };
     case "mark":
-      return { kind, ...common, mark: { position: { offset: offsetAt(0), segmentBase: offsetAt(8), bytes: offsetAt(16) }, covers: offsetAt(24) } };
+      return {
+        kind,
+        ...common,
+        mark: { position: { offset: offsetAt(0), segmentBase: offsetAt(8), bytes: offsetAt(16) }, covers: offsetAt(24) },
+      };
     default:
       return { kind, ...common };
   }

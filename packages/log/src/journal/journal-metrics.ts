@@ -18,10 +18,20 @@ export function journalMetrics(metrics: Metrics, ring: () => { readonly usedByte
   metrics.gauge({ name: "varve_journal_size_bytes", help: "Bytes of all journal files." }, () => ring().sizeBytes);
   return {
     rounds: metrics.counter({ name: "varve_journal_rounds_total", help: "Commit rounds." }),
-    directRounds: metrics.counter({ name: "varve_journal_direct_rounds_total", help: "Commit rounds that synced segments instead of the journal." }),
-    syncs: metrics.counter({ name: "varve_journal_syncs_total", help: "Syncs that appends waited for, of the journal and in direct rounds." }),
+    directRounds: metrics.counter({
+      name: "varve_journal_direct_rounds_total",
+      help: "Commit rounds that synced segments instead of the journal.",
+    }),
+    syncs: metrics.counter({
+      name: "varve_journal_syncs_total",
+      help: "Syncs that appends waited for, of the journal and in direct rounds.",
+    }),
     waitsForRoom: metrics.counter({ name: "varve_journal_waits_total", help: "How often appends had to wait for room in the journal." }),
-    framesPerRound: metrics.histogram({ name: "varve_journal_round_frames", help: "Frames in a round.", buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256, 1024] }),
+    framesPerRound: metrics.histogram({
+      name: "varve_journal_round_frames",
+      help: "Frames in a round.",
+      buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256, 1024],
+    }),
     bytesPerRound: metrics.histogram({
       name: "varve_journal_round_bytes",
       help: "Bytes of a round.",

@@ -56,7 +56,13 @@ export class JournalPartition {
   drop: { readonly lsn: number; readonly state: "put" | "durable" | "gone" } | undefined;
 
   /** @param mark the log's end, which is durable, synced and marked. */
-  constructor(id: PartitionId, segments: JournaledSegments, isJournaled: boolean, mark: Mark, start: { readonly offset: Offset; readonly lsn: number }) {
+  constructor(
+    id: PartitionId,
+    segments: JournaledSegments,
+    isJournaled: boolean,
+    mark: Mark,
+    start: { readonly offset: Offset; readonly lsn: number },
+  ) {
     this.id = id;
     this.bytes = partitionBytes(id);
     this.segments = segments;

@@ -130,6 +130,11 @@ export class Journal {
     await this.#committer.barrier();
   }
 
+  /** A round waits for a file of the ring. */
+  get isStarved(): boolean {
+    return this.#committer.isStarved;
+  }
+
   /** Syncs a partition's segments now; its mark follows. @throws {DiskError} */
   syncSegments(partition: JournalPartition): Promise<void> {
     return this.#flusher.sync(partition);

@@ -3,7 +3,17 @@
 
 import { type Compression, CorruptionError } from "@varve/model";
 import { type Clock, type Disk, type DiskFile, stepBudgetMs, turn } from "@varve/runtime";
-import { alignRound, claimAt, decodeFrame, type Frame, type FrameClaim, frameHeaderBytes, type Generation, isSealed, roundAlignmentBytes } from "./frame.ts";
+import {
+  alignRound,
+  claimAt,
+  decodeFrame,
+  type Frame,
+  type FrameClaim,
+  frameHeaderBytes,
+  type Generation,
+  isSealed,
+  roundAlignmentBytes,
+} from "./frame.ts";
 import { journalFolder, listRing } from "./ring.ts";
 
 /** How much is read at once. */
@@ -41,9 +51,22 @@ export interface Scan {
  * @param visit is called with each frame that counts, in order; `batches` is a view that the next frame may overwrite.
  * @throws {CorruptionError} when a frame of a later round stands behind the first that is not whole.
  */
-export async function scanJournal(ports: ScanPorts, generation: Generation, floorLsn: number, visit: (frame: Frame) => void): Promise<Scan> {
+export async function scanJournal(
+  ports: ScanPorts,
+  generation: Generation,
+  floorLsn: number,
+  visit: (frame: Frame) => void,
+): Promise<Scan> {
   const files = await openRing(ports, generation, floorLsn);
-  const walk = { runs: [] as ScannedRun[], lastLsn: floorLsn - 1, round: 0, newestLsn: floorLsn - 1, latestRound: 0, latestAt: "", lastRound: undefined as Scan["lastRound"] };
+  const walk = {
+    runs: [] as ScannedRun[],
+    lastLsn: floorLsn - 1,
+    round: 0,
+    newestLsn: floorLsn - 1,
+    latestRound: 0,
+    latestAt: "",
+    lastRound: undefined as Scan["lastRound"],
+  };
   try {
     for (const file of files) {
       let at = 0;
@@ -76,14 +99,20 @@ export async function scanJournal(ports: ScanPorts, generation: Generation, floo
 }
 
 /** Reads the runs of a scan again. @param visit as for `scanJournal`; awaited when it returns a promise. */
-export async function replayRuns(ports: ScanPorts, generation: Generation, scan: Scan, visit: (frame: Frame) => void | Promise<void>): Promise<void> {
+export async function replayRuns(
+  ports: ScanPorts,
+  generation: Generation,
+  scan: Scan,
+  visit: (frame: Frame) => void | Promise<void>,
+): Promise<void> {
   let lsn = scan.runs[0]?.firstLsn ?? 0;
   for (const { name, endBytes } of scan.runs) {
     const file = new RingReader(ports, generation, name, await ports.disk.open(`${journalFolder}/${name}`, "read"), endBytes);
     try {
       for (let at = 0; at < endBytes; lsn++) {
         const found = (await frameAt(file, at, lsn)) ?? (await frameAt(file, alignRound(at), lsn));
-        if (found === undefined) throw new CorruptionError(`${journalFolder}/${name}`, at, `frame ${lsn} was whole a moment ago and is not any more`);
+        if (found === undefined)
+          throw new CorruptionError(`${journalFolder}/${name}`, at, `frame ${lsn} was whole a moment ago and is not any more`);
         const visited = visit(found.frame);
         if (visited !== undefined) await visited;
         at = found.at + found.claim.length;
@@ -142,7 +171,10 @@ async function openRing(ports: ScanPorts, generation: Generation, floorLsn: numb
   return [...used.sort((one, other) => one.firstLsn - other.firstLsn).map(({ file }) => file), ...unclear];
 }
 
-function refuse(walk: { readonly runs: readonly ScannedRun[]; readonly lastLsn: number; readonly latestAt: string; readonly latestRound: number }, firstName: string): never {
+function refuse(
+  walk: { readonly runs: readonly ScannedRun[]; readonly lastLsn: number; readonly latestAt: string; readonly latestRound: number },
+  firstName: string,
+): never {
   const last = walk.runs.at(-1);
   throw new CorruptionError(
     `${journalFolder}/${last?.name ?? firstName}`,

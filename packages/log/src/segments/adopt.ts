@@ -41,7 +41,7 @@ async function takeAll(state: LogState): Promise<string | undefined> {
     if (next.base !== state.active.end) return `the next segment begins at ${next.base}, not at ${state.active.end}`;
     await goToNext(state);
     // Whatever happens from here on, what was not taken is still there to be cut.
-    state.residue = { activeFileBytes: next.bytes, segments: segments.slice(1) };
+    state.residue = { activeFileBytes: next.bytes, segments: segments.slice(1), isOurs: false };
   }
 }
 

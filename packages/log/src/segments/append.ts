@@ -21,7 +21,7 @@ export function appendStamped(state: LogState, batches: Uint8Array): void {
     write(state, batches);
   } catch (error) {
     // Whatever was written stands behind the end, where nobody looks; the next append must not leave any of it behind itself.
-    state.residue = { activeFileBytes: state.file.size, segments: [] };
+    state.residue = { activeFileBytes: state.file.size, segments: [], isOurs: true };
     throw error;
   }
   noteAppended(state, batches);

@@ -1,6 +1,6 @@
 // The two ends of a log: closed, so that it opens again without a scan, or deleted.
 
-import { quiesce } from "./cut.ts";
+import { cutLog, quiesce } from "./cut.ts";
 import { unlinkIfThere } from "./files.ts";
 import { segmentPath } from "./names.ts";
 import { writeCheckpoint } from "./side-files.ts";
@@ -10,6 +10,7 @@ import { syncLog } from "./sync.ts";
 /** See `SegmentedLog.close`. */
 export async function closeLog(state: LogState): Promise<void> {
   await quiesce(state);
+  if (state.residue?.isOurs === true) await cutLog(state, state.active.end);
   const { active, context } = state;
   if (state.residue === undefined && active.bytes > 0) {
     // As Kafka leaves it: the last entry of every time index is the segment's largest time.

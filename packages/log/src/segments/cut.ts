@@ -6,7 +6,8 @@ import { baseOffsetOf, lastOffsetOf, maxTimestampOf } from "@varve/record";
 import type { DiskFile } from "@varve/runtime";
 import { createOrEmpty, openOrCreate, unlinkIfThere } from "./files.ts";
 import { readBatchAt, scanWithGaps } from "./gaps.ts";
-import { indexedAtOrBelow, loadIndex } from "./index-lookup.ts";
+import { loadIndex } from "./index-lookup.ts";
+import { indexedPlace } from "./indexed-place.ts";
 import { segmentPath } from "./names.ts";
 import { rebuildsDone } from "./rebuild-indexes.ts";
 import { newestSnapshot, restoreProducers } from "./restore-producers.ts";
@@ -88,25 +89,9 @@ async function findCutPlace(state: LogState, end: Offset): Promise<CutPlace | un
   const segment = state.segmentOf(end);
   if (segment === undefined) return undefined;
   if (end === segment.base) return { segment, bytes: 0, offset: segment.base };
-  const indexed = await indexedAtOrBelow(state, segment, end - 1);
-  const found = await walkTo(state, segment, end, indexed?.bytes ?? 0, indexed?.lastOffset);
-  return found ?? walkTo(state, segment, end, 0, undefined);
-}
-
-/** @param lastOffset of the batch at `bytes`, if the index led there. @returns undefined when no batch stands there, or another one. */
-async function walkTo(
-  state: LogState,
-  segment: SegmentView,
-  end: Offset,
-  bytes: number,
-  lastOffset: number | undefined,
-): Promise<CutPlace | undefined> {
-  let place: CutPlace | undefined = lastOffset === undefined ? { segment, bytes: 0, offset: segment.base } : undefined;
-  let isFirst = true;
-  const from = { bytes, offset: lastOffset === undefined ? segment.base : undefined };
+  const from = await indexedPlace(state, segment, end - 1);
+  let place: CutPlace = { segment, ...from };
   await scanWithGaps(state, segment, from, segment.bytes, (batch, at, sizeBytes, position) => {
-    if (isFirst && lastOffset !== undefined && lastOffsetOf(batch, at) !== lastOffset) return "stop-before";
-    isFirst = false;
     const baseOffset = baseOffsetOf(batch, at) as Offset;
     if (lastOffsetOf(batch, at) >= end) {
       if (baseOffset <= end) place = { segment, bytes: position, offset: baseOffset };

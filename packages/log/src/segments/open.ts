@@ -13,7 +13,7 @@ import type { Trusted } from "./position.ts";
 import type { ProducerSnapshot } from "./producer-snapshot.ts";
 import { newestSnapshot, restoreProducers, type TakenSnapshot } from "./restore-producers.ts";
 import type { ScanEnd } from "./scan.ts";
-import { ActiveSegment, type ClosedSegment } from "./segment.ts";
+import { ActiveSegment, bytesSinceIndexEntryMax, type ClosedSegment } from "./segment.ts";
 import { dropSnapshots } from "./side-files.ts";
 import { LogState, type SegmentView } from "./state.ts";
 
@@ -168,7 +168,7 @@ function noteOpened({ active, context }: LogState): void {
 function goOnBehindDamage(active: ActiveSegment, bytes: number, offset: Offset): void {
   active.bytes = bytes;
   active.end = offset;
-  active.bytesSinceIndexEntry = Number.MAX_SAFE_INTEGER;
+  active.bytesSinceIndexEntry = bytesSinceIndexEntryMax;
 }
 
 /** The segment has lost its end: it is closed as it is, and the log goes on in a new one. Readers find the gap between the two. */
@@ -187,7 +187,8 @@ async function goOnBehindLoss(state: LogState, offset: Offset, fileBytes: number
 function setResidue(state: LogState, { segments }: Inventory): void {
   const behind = segments.filter(({ base }) => base > state.active.base);
   const activeFileBytes = state.file.size;
-  state.residue = behind.length > 0 || activeFileBytes > state.active.bytes ? { activeFileBytes, segments: behind } : undefined;
+  state.residue =
+    behind.length > 0 || activeFileBytes > state.active.bytes ? { activeFileBytes, segments: behind, isOurs: false } : undefined;
 }
 
 /**

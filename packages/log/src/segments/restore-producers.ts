@@ -4,7 +4,7 @@ import type { Offset } from "@varve/model";
 import { baseOffsetOf } from "@varve/record";
 import { readSmallFile } from "./files.ts";
 import { scanWithGaps } from "./gaps.ts";
-import { indexedAtOrBelow } from "./index-lookup.ts";
+import { indexedPlace } from "./indexed-place.ts";
 import { segmentPath } from "./names.ts";
 import { decodeProducerSnapshot, type ProducerSnapshot, snapshotBytesMax } from "./producer-snapshot.ts";
 import type { LogState, SegmentView } from "./state.ts";
@@ -44,8 +44,7 @@ export async function restoreProducers(
   for (const segment of segments) {
     if (segment.end <= snapshot.offset) continue;
     if (segment.base >= end) return;
-    const indexed = snapshot.offset <= segment.base ? undefined : await indexedAtOrBelow(state, segment, snapshot.offset);
-    const from = { bytes: indexed?.bytes ?? 0, offset: indexed === undefined ? segment.base : undefined };
+    const from = await indexedPlace(state, segment, Math.max(segment.base, snapshot.offset));
     await scanWithGaps(state, segment, from, segment.bytes, (bytes, at) => {
       const baseOffset = baseOffsetOf(bytes, at);
       if (baseOffset >= end) return "stop-before";

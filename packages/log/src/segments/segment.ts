@@ -8,6 +8,8 @@ import { segmentPath } from "./names.ts";
 import type { RestartPoint } from "./producer-snapshot.ts";
 import { GrowingIndex, offsetFormat, relativeOffsetMax, timeFormat } from "./sparse-index.ts";
 
+/** Above every `index.interval.bytes` but the largest; an int32, as snapshots keep it. */
+export const bytesSinceIndexEntryMax = 2_147_483_647;
 /** No time, and no offset that bears one. */
 const none = -1;
 
@@ -96,7 +98,7 @@ export class ActiveSegment {
       maxTimestampMs: this.maxTimestampMs,
       maxTimestampOffset: this.maxTimestampOffset,
       indexedTimestampMs: this.indexedTimestampMs,
-      bytesSinceIndexEntry: this.bytesSinceIndexEntry,
+      bytesSinceIndexEntry: Math.min(this.bytesSinceIndexEntry, bytesSinceIndexEntryMax),
       offsetEntries: this.offsets.count,
       timeEntries: this.times.count,
       epochs,

@@ -2,7 +2,7 @@
 // depends on them: a snapshot carries a checksum, and an index counts only as far as a snapshot says. They bound what a restart reads.
 
 import type { Offset } from "@varve/model";
-import { DiskError } from "@varve/runtime";
+import { mayPass } from "../disk-verdict.ts";
 import { replaceFile, unlinkIfThere } from "./files.ts";
 import { segmentPath } from "./names.ts";
 import { encodeProducerSnapshot } from "./producer-snapshot.ts";
@@ -17,7 +17,7 @@ export function checkpointWhenDue(state: LogState): Promise<void> | undefined {
   if (state.active.bytes - state.checkpointBytes < state.context.checkpointIntervalBytes) return undefined;
   const { logger } = state.context.ports;
   const done = writeCheckpoint(state).catch((error: unknown) => {
-    if (!(error instanceof DiskError) || error.kind !== "no-space") throw error;
+    if (!mayPass(error)) throw error;
     logger.warn("no room for the side files of a log; a restart will read more", { folder: state.folder, error });
   });
   state.checkpointing = done.finally(() => {

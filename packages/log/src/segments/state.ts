@@ -33,6 +33,8 @@ export interface Residue {
   readonly activeFileBytes: number;
   /** Segments behind the active one, lowest first. */
   readonly segments: readonly { readonly base: Offset; readonly bytes: number }[];
+  /** An append that failed left it, in this very life: nobody will want it. */
+  readonly isOurs: boolean;
 }
 
 /** What every segment has. */

@@ -21,6 +21,13 @@ export function syncError(error: unknown, path: string): DiskError {
   return new DiskError("io", path, `cannot sync: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
 }
 
+/** A read that failed: a bad sector, as a rule. */
+export function readError(error: unknown, path: string, position: number): DiskError {
+  return new DiskError("unreadable", path, `cannot read at byte ${position}: ${error instanceof Error ? error.message : String(error)}`, {
+    cause: error,
+  });
+}
+
 /** @param action what was tried, as in "cannot <action>". @param path as the caller named it. */
 export function diskError(error: unknown, path: string, action: string): DiskError {
   if (error instanceof DiskError) return error;

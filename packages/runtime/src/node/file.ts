@@ -5,7 +5,7 @@ import { close, fdatasync, ftruncate, read, write, writeSync } from "node:fs";
 import { promisify } from "node:util";
 import { InvariantError, invariant } from "@varve/model";
 import { type DiskFile, syncWriteBytesMax } from "../disk.ts";
-import { diskError, syncError } from "./disk-error.ts";
+import { diskError, readError, syncError } from "./disk-error.ts";
 
 const closeDescriptor = promisify(close);
 const syncData = promisify(fdatasync);
@@ -67,7 +67,9 @@ export class NodeFile implements DiskFile {
     return this.#run(`read ${length} bytes at ${position}`, async () => {
       let done = 0;
       while (done < length) {
-        const { bytesRead } = await readAt(this.#descriptor, into, done, length - done, position + done);
+        const { bytesRead } = await readAt(this.#descriptor, into, done, length - done, position + done).catch((error: unknown) => {
+          throw readError(error, this.path, position + done);
+        });
         if (bytesRead === 0) break;
         done += bytesRead;
       }
