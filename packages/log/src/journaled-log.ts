@@ -111,7 +111,7 @@ export class JournaledLog implements PartitionLog {
   appendAsLeader(batch: Uint8Array, leaderEpoch: number, nowMs: number): AppendResult {
     const refused = this.#refusal();
     if (refused !== undefined) return { kind: "refused", failure: refused };
-    const check = this.segments.checkProducer(batch, nowMs);
+    const check = this.segments.checkProducer(batch, this.#options.clock.monotonicMs());
     if (check.kind !== "new") return check;
     const baseOffset = this.segments.logEnd;
     stampBatch(batch, 0, baseOffset, leaderEpoch);

@@ -50,7 +50,7 @@ export class Maintenance {
       if (this.#isClosed) return;
       if (log.offline !== undefined) continue;
       await unlessOffline(log.retain(nowMs));
-      log.segments.expireProducers(nowMs);
+      log.segments.expireProducers(clock.monotonicMs());
       if (clock.monotonicMs() < budgetEndsMs) continue;
       await turn(clock);
       budgetEndsMs = clock.monotonicMs() + stepBudgetMs;

@@ -48,7 +48,7 @@ async function takeAll(state: LogState): Promise<string | undefined> {
 /** Counts in what is whole in the active segment's file. */
 function takeSegment(state: LogState, fileBytes: number): Promise<ScanEnd> {
   const { active, epochs, producers, context } = state;
-  const nowMs = context.ports.clock.wallMs();
+  const nowMs = context.ports.clock.monotonicMs();
   const from = { bytes: active.bytes, offset: active.end };
   return scanBatches(
     context,

@@ -46,7 +46,7 @@ function noteAppended(state: LogState, batches: Uint8Array): void {
       `${active.path}: a batch at ${baseOffset} was appended at ${active.end}`,
     );
     if (state.epochs.note(leaderEpochOf(batches, at), baseOffset)) state.unsynced.epochs = true;
-    if (producerIdOf(batches, at) >= 0) state.producers.note(batches, at, state.context.ports.clock.wallMs());
+    if (producerIdOf(batches, at) >= 0) state.producers.note(batches, at, state.context.ports.clock.monotonicMs());
     active.note(batches, at, sizeBytes, indexIntervalBytes);
     const isAll = sizeBytes === batches.length;
     const batch = isAll ? batches : batches.subarray(at, at + sizeBytes);

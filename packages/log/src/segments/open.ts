@@ -149,7 +149,7 @@ function restartAt(state: LogState, snapshot: TakenSnapshot, bytesMax: number): 
 
 async function scanHome(state: LogState, snapshot: TakenSnapshot, offsetMax: number, bytesMax: number): Promise<ScanEnd> {
   const { active, producers } = state;
-  const nowMs = state.context.ports.clock.wallMs();
+  const nowMs = state.context.ports.clock.monotonicMs();
   const view: SegmentView = { base: active.base, path: active.path, bytes: bytesMax, end: offsetMax as Offset };
   return scanWithGaps(state, view, { bytes: active.bytes, offset: active.end }, bytesMax, (bytes, at, sizeBytes, position) => {
     if (lastOffsetOf(bytes, at) >= offsetMax) return "stop-before";

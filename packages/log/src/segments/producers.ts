@@ -43,7 +43,7 @@ export interface Producer {
   readonly timestampsMs: number[];
   /** Largest time in its last batch or marker; -1 is none. */
   lastTimestampMs: number;
-  /** When it last wrote here, or when this process learned of it: what expiry counts from, since its own times may be of any age. */
+  /** Monotonic time of its last write here, or of when this process learned of it: no jump of the clock may make us forget it. */
   lastSeenMs: number;
   /** -1 until a transaction marker came. */
   coordinatorEpoch: number;

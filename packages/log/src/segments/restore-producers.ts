@@ -25,7 +25,7 @@ export async function newestSnapshot(
   // One from below the first segment knows nothing of the batches between: a producer who wrote there would be out of order.
   for (const taken of state.snapshots.filter((snapshot) => first <= snapshot && snapshot <= offset).reverse()) {
     const bytes = await readSmallFile(disk, segmentPath(state.folder, taken, "snapshot"), snapshotBytesMax);
-    const decoded = bytes === undefined ? undefined : decodeProducerSnapshot(bytes, compression, clock.wallMs());
+    const decoded = bytes === undefined ? undefined : decodeProducerSnapshot(bytes, compression, clock.monotonicMs());
     if (decoded !== undefined && willDo(decoded)) return { ...decoded, offset: taken as Offset };
   }
   return { producers: [], restart: undefined, offset: first as Offset };
@@ -40,7 +40,7 @@ export async function restoreProducers(
 ): Promise<void> {
   state.producers.clear();
   for (const producer of snapshot.producers) state.producers.restore(producer);
-  const nowMs = state.context.ports.clock.wallMs();
+  const nowMs = state.context.ports.clock.monotonicMs();
   for (const segment of segments) {
     if (segment.end <= snapshot.offset) continue;
     if (segment.base >= end) return;
