@@ -154,7 +154,7 @@ export class JournaledLogStore implements LogStore {
       // Everything that was answered is durable; only the next start has to find that out by itself.
       this.#opened.ports.logger.warn("closed without the marker of a clean stop; the next start recovers", { error });
       this.#state = "closed";
-      this.#space.close();
+      this.#abandon({ code: "BROKER_NOT_AVAILABLE", message: "the broker is shutting down" });
       await this.#opened.lock.release();
     }
   }
@@ -165,7 +165,7 @@ export class JournaledLogStore implements LogStore {
     await Promise.allSettled(this.#changing.values());
     const logs = [...this.#logs.values()];
     // A ring that waits for room on a full disk would hold the shutdown for as long as the disk is full.
-    if (this.#journal.isStarved) throw new DiskError("no-space", "journal", "the ring waits for room");
+    if (this.#journal.isStarved && this.#space.refusal !== undefined) throw new DiskError("no-space", "journal", "the ring waits for room");
     await Promise.all(logs.map((log) => log.quiesce()));
     await this.#journal.quiesce();
     this.#space.close();
@@ -269,15 +269,20 @@ export class JournaledLogStore implements LogStore {
     for (const log of this.#logs.values()) log.makeRoom().catch((error: unknown) => this.#fail(error));
   }
 
+  /** Ends all work without bringing it to its end: whoever waits is refused. */
+  #abandon(failure: Failure): void {
+    this.#journal.fail();
+    this.#space.close();
+    for (const log of this.#logs.values()) log.takeOffline(failure);
+  }
+
   /** The disk failed: nothing is answered from it any more, and the process ends. Any other error is nobody's to handle. */
   #fail(error: unknown): void {
     if (!(error instanceof DiskError)) throw error;
     if (this.#state === "failed") return;
     this.#state = "failed";
-    this.#journal.fail();
-    this.#space.close();
     const failure: Failure = { code: "KAFKA_STORAGE_ERROR", message: `the disk failed: ${error.message}` };
-    for (const log of this.#logs.values()) log.takeOffline(failure);
+    this.#abandon(failure);
     this.#opened.ports.logger.error("the disk failed; nothing more is answered from it", { error });
     this.#opened.options.onDiskFailure(error);
   }

@@ -3,7 +3,14 @@
 import { CorruptionError, type Offset, partitionKey } from "@varve/model";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { logStartFile, readLogStarts, readRecoveryPoints, recoveryPointFile, writeLogStarts, writeRecoveryPoints } from "../src/checkpoint.ts";
+import {
+  logStartFile,
+  readLogStarts,
+  readRecoveryPoints,
+  recoveryPointFile,
+  writeLogStarts,
+  writeRecoveryPoints,
+} from "../src/checkpoint.ts";
 import { machine, partition } from "./harness.ts";
 import { scriptCompression } from "./history/batches.ts";
 
@@ -42,14 +49,22 @@ test("log starts come back as they were written; a file that is missing holds no
 
 test("any other text is corruption, and says which file", async () => {
   await machine().run(async ({ disk }) => {
-    const texts = fc.sample(fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom("", "1\n0\n", "1\n1000000000\n1 1 1\n", "0\n0\n\n")), 15);
+    const texts = fc.sample(
+      fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom("", "1\n0\n", "1\n1000000000\n1 1 1\n", "0\n0\n\n")),
+      15,
+    );
     for (const [number, text] of texts.entries()) {
-      for (const [path, read] of [[recoveryPointFile, readRecoveryPoints], [logStartFile, readLogStarts]] as const) {
+      for (const [path, read] of [
+        [recoveryPointFile, readRecoveryPoints],
+        [logStartFile, readLogStarts],
+      ] as const) {
         if (number > 0) await disk.unlink(path);
         const file = await disk.open(path, "create");
         file.writeSync(new TextEncoder().encode(text), 0);
         await file.close();
-        await expect(read(disk, scriptCompression), JSON.stringify(text)).rejects.toSatisfy((error) => error instanceof CorruptionError && error.file === path);
+        await expect(read(disk, scriptCompression), JSON.stringify(text)).rejects.toSatisfy(
+          (error) => error instanceof CorruptionError && error.file === path,
+        );
       }
     }
   });

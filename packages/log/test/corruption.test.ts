@@ -41,7 +41,11 @@ test("every flipped bit of a journal round that a later round proves to be synce
       under.disk.flipBit(journal, position, position % 8);
       const opening = under.run((ports) => open(ports));
       await expect(opening, `bit ${position % 8} of byte ${position}`).rejects.toSatisfy(
-        (error) => error instanceof CorruptionError && error.file === journal && error.position <= position && position - error.position < 2 * roundAlignmentBytes,
+        (error) =>
+          error instanceof CorruptionError &&
+          error.file === journal &&
+          error.position <= position &&
+          position - error.position < 2 * roundAlignmentBytes,
       );
       under.machine.kill("process");
       under.disk.flipBit(journal, position, position % 8);
@@ -92,7 +96,10 @@ test("a block of the journal that was zeroed, its first one too, is corruption w
   for (const { at } of rounds(await fourRounds()).slice(0, -1)) {
     const under = await fourRounds();
     under.disk.overwrite(journal, at, new Uint8Array(roundAlignmentBytes));
-    await expect(under.run((ports) => open(ports)), `block at ${at}`).rejects.toBeInstanceOf(CorruptionError);
+    await expect(
+      under.run((ports) => open(ports)),
+      `block at ${at}`,
+    ).rejects.toBeInstanceOf(CorruptionError);
   }
 });
 
@@ -114,7 +121,12 @@ test("a flipped bit below the mark is reported by the read that meets it, with f
     const damaged = await log.read(3 as Offset, 100_000, log.logEnd);
     if (damaged.kind !== "damaged") throw new Error(`a read of what is damaged answers ${damaged.kind}`);
     const behind = await log.read(damaged.resumeAt, 100_000, log.logEnd);
-    return { below: below.kind, error: damaged.error, resumeAt: damaged.resumeAt, behind: behind.kind === "batches" ? behind.nextOffset : behind.kind };
+    return {
+      below: below.kind,
+      error: damaged.error,
+      resumeAt: damaged.resumeAt,
+      behind: behind.kind === "batches" ? behind.nextOffset : behind.kind,
+    };
   });
   expect(outcome).toMatchObject({ kind: "finished", value: { below: "batches", error: { file, position: 3 * size }, behind: 20 } });
 });
@@ -125,7 +137,10 @@ test("every flipped bit of the recovery point checkpoint is found before anythin
   const { length } = under.disk.contents(name);
   for (let position = 0; position < length; position++) {
     under.disk.flipBit(name, position, position % 8);
-    await expect(under.run((ports) => open(ports)), `byte ${position}`).rejects.toMatchObject({ name: "CorruptionError", file: name });
+    await expect(
+      under.run((ports) => open(ports)),
+      `byte ${position}`,
+    ).rejects.toMatchObject({ name: "CorruptionError", file: name });
     under.machine.kill("process");
     under.disk.flipBit(name, position, position % 8);
   }

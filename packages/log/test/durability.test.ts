@@ -58,7 +58,10 @@ test("durable ends of a round move together before any listener hears of them", 
 test("a round of few partitions and many bytes syncs their segments, and writes nothing twice", async () => {
   const under = machine();
   await under.run(async (ports) => {
-    const store = await open(ports, { tuning: { directBytesPerPartitionMin: 10_000, markDelayMsMax: 1_000 }, journalWaitingBytesMax: 60_000 });
+    const store = await open(ports, {
+      tuning: { directBytesPerPartitionMin: 10_000, markDelayMsMax: 1_000 },
+      journalWaitingBytesMax: 60_000,
+    });
     const log = await store.create(partition(0), "orders", topicConfig);
     const written = counting(under, "disk.write-sync", "journal/");
     for (let number = 0; number < 12; number++) await append(log, batch(1, 1_000));
@@ -177,7 +180,10 @@ test("an append that meets a full disk is refused whole, and its log takes appen
     const log = await store.create(partition(0), "orders", topicConfig);
     await appendDurably(ports, log, batch(1, 100));
     under.disk.capacityBytes = under.disk.usedBytes + 500;
-    expect(log.appendAsLeader(batch(1, 5_000), 0, 0)).toMatchObject({ kind: "refused", failure: { code: "KAFKA_STORAGE_ERROR", message: expect.stringContaining("full") } });
+    expect(log.appendAsLeader(batch(1, 5_000), 0, 0)).toMatchObject({
+      kind: "refused",
+      failure: { code: "KAFKA_STORAGE_ERROR", message: expect.stringContaining("full") },
+    });
     expect(log.logEnd).toBe(1);
     expect(log.appendAsLeader(batch(1, 10), 0, 0).kind).toBe("refused");
     under.disk.capacityBytes = 1e12;

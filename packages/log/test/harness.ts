@@ -6,7 +6,7 @@ import { type DiskOnly, diskOnly, type MachinePorts } from "@varve/sim";
 import type { LogStore, LogStoreOptions, PartitionLog } from "../src/log.ts";
 import { openLogStore } from "../src/open-store.ts";
 import type { LogPorts } from "../src/store.ts";
-import { clientBatch, joined, scriptCompression, type StoredBatch, takeApart } from "./history/batches.ts";
+import { clientBatch, joined, type StoredBatch, scriptCompression, takeApart } from "./history/batches.ts";
 import { turn } from "./history/crash.ts";
 
 export const topicConfig: TopicConfig = { ...defaults(topicConfigTable), "index.interval.bytes": 256 };
@@ -41,7 +41,11 @@ export function logPorts(ports: MachinePorts): LogPorts {
   return { ...ports, compression: scriptCompression };
 }
 
-export function open(ports: MachinePorts, options: Partial<LogStoreOptions> = {}, signal: AbortSignal = new AbortController().signal): Promise<LogStore> {
+export function open(
+  ports: MachinePorts,
+  options: Partial<LogStoreOptions> = {},
+  signal: AbortSignal = new AbortController().signal,
+): Promise<LogStore> {
   return openLogStore(logPorts(ports), { ...storeOptions, ...options }, signal);
 }
 
@@ -65,7 +69,11 @@ export async function durable(ports: Pick<MachinePorts, "clock">, log: Partition
   while (log.durableEnd < log.logEnd) await sleep(ports.clock, 1);
 }
 
-export async function appendDurably(ports: Pick<MachinePorts, "clock">, log: PartitionLog, bytes: Uint8Array = batch()): Promise<Uint8Array> {
+export async function appendDurably(
+  ports: Pick<MachinePorts, "clock">,
+  log: PartitionLog,
+  bytes: Uint8Array = batch(),
+): Promise<Uint8Array> {
   await append(log, bytes);
   await durable(ports, log);
   return bytes;

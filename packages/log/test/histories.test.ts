@@ -26,7 +26,19 @@ test("the same seed twice is the same history, death by death and byte by byte",
 });
 
 test("in these histories every kind of trouble has happened, and every kind of round", () => {
-  const troubles = ["death.process", "death.power", "fault.power-cut", "fault.torn", "fault.dropped", "fault.reordered", "fault.full", "fault.stall-all", "fault.sync-failed", "fault.entry-dropped"];
+  const troubles = [
+    "death.process",
+    "death.power",
+    "fault.power-cut",
+    "fault.torn",
+    "fault.dropped",
+    "fault.reordered",
+    "fault.full",
+    "fault.stall-all",
+    "fault.sync-failed",
+    "fault.entry-dropped",
+  ];
   for (const trouble of troubles) expect(counts.get(`disk.${trouble}`) ?? 0, trouble).toBeGreaterThan(0);
-  for (const counter of ["rounds", "direct_rounds", "waits"]) expect(counts.get(`varve_journal_${counter}_total`) ?? 0, counter).toBeGreaterThan(0);
+  for (const counter of ["rounds", "direct_rounds", "waits"])
+    expect(counts.get(`varve_journal_${counter}_total`) ?? 0, counter).toBeGreaterThan(0);
 });

@@ -7,8 +7,8 @@ import type { Logger, Metrics } from "@varve/runtime";
 import { nodeClock, nodeCompression, nodeDisk, nodeEntropy } from "@varve/runtime/node";
 import { logContract } from "../src/contract/index.ts";
 import { openLogStore } from "../src/open-store.ts";
-import { scriptCompression } from "./history/batches.ts";
 import { machine, open, partition, storeOptions } from "./harness.ts";
+import { scriptCompression } from "./history/batches.ts";
 
 logContract("simulated disk", async (config, script) => {
   await machine().run(async (ports) => {
@@ -24,8 +24,19 @@ const uncounted: Metrics = { counter: () => ({ add: () => {} }), gauge: () => {}
 
 logContract("Node's disk", async (config, script) => {
   const folder = await mkdtemp(join(tmpdir(), "varve-log-"));
-  const ports = { clock: nodeClock, disk: nodeDisk(folder), entropy: nodeEntropy(), compression: nodeCompression, logger: silent, metrics: uncounted };
-  const store = await openLogStore(ports, { ...storeOptions, configOf: () => config, tuning: { unsyncedMsMax: 20 } }, new AbortController().signal);
+  const ports = {
+    clock: nodeClock,
+    disk: nodeDisk(folder),
+    entropy: nodeEntropy(),
+    compression: nodeCompression,
+    logger: silent,
+    metrics: uncounted,
+  };
+  const store = await openLogStore(
+    ports,
+    { ...storeOptions, configOf: () => config, tuning: { unsyncedMsMax: 20 } },
+    new AbortController().signal,
+  );
   try {
     const log = await store.create(partition(0), "orders", config);
     await script({ log, clock: ports.clock, compression: nodeCompression });

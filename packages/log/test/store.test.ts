@@ -85,7 +85,10 @@ test("a directory of another cluster, another node, another format, or without i
     under.machine.kill("process");
     return opening.catch((error: DataDirectoryError) => [error.problem, error.message]);
   };
-  expect(await refusal({ clusterId: "other" })).toEqual(["other-cluster", expect.stringContaining("belongs to cluster cluster, this node to other")]);
+  expect(await refusal({ clusterId: "other" })).toEqual([
+    "other-cluster",
+    expect.stringContaining("belongs to cluster cluster, this node to other"),
+  ]);
   expect(await refusal({ nodeId: 2 })).toEqual(["other-node", expect.stringContaining("belongs to node 1, this is node 2")]);
   const identity = under.disk.contents("meta.properties");
   under.disk.overwrite("meta.properties", new TextDecoder().decode(identity).indexOf("version=") + 8, Uint8Array.of("9".charCodeAt(0)));
@@ -130,7 +133,9 @@ test("what is made twice, or dropped when it is not there, is refused", async ()
   await machine().run(async (ports) => {
     const store = await open(ports);
     await store.create(partition(0), "orders", topicConfig);
-    await expect(Promise.resolve().then(() => store.create(partition(0), "orders", topicConfig))).rejects.toMatchObject({ code: "TOPIC_ALREADY_EXISTS" });
+    await expect(Promise.resolve().then(() => store.create(partition(0), "orders", topicConfig))).rejects.toMatchObject({
+      code: "TOPIC_ALREADY_EXISTS",
+    });
     await expect(store.drop(partition(1))).rejects.toMatchObject({ code: "UNKNOWN_TOPIC_ID" });
     expect([...store.logs()].map(({ id }) => id.partition)).toEqual([0]);
   });
@@ -145,7 +150,10 @@ test("a folder that nobody claims and that holds records is neither opened nor d
     const file = await ports.disk.open("AAAAAAAAAAAAAAAAAAAAAA-6/00000000000000000000.log", "create");
     file.writeSync(batch(), 0);
     await file.close();
-    await expect(store.create(partition(6), "orders", topicConfig)).rejects.toMatchObject({ code: "KAFKA_STORAGE_ERROR", message: expect.stringContaining("the folder is nobody's") });
+    await expect(store.create(partition(6), "orders", topicConfig)).rejects.toMatchObject({
+      code: "KAFKA_STORAGE_ERROR",
+      message: expect.stringContaining("the folder is nobody's"),
+    });
     expect(store.get(partition(6))).toBeUndefined();
     await store.close();
   });

@@ -1,7 +1,7 @@
 // Batches for histories: small, distinguishable, with and without an idempotent producer.
 
 import type { Compression } from "@varve/model";
-import { BatchBuilder, batchSize, baseOffsetOf, crc32cInScript, lastOffsetOf, stampBatch } from "@varve/record";
+import { BatchBuilder, baseOffsetOf, batchSize, crc32cInScript, lastOffsetOf, stampBatch } from "@varve/record";
 
 /** Checksums without native code; nothing in a history is compressed. */
 export const scriptCompression: Compression = {
@@ -28,7 +28,11 @@ export interface BatchShape {
 export function clientBatch(shape: BatchShape): Uint8Array {
   const builder = new BatchBuilder({ bytesTarget: 8_000_000, bytesMax: 8_000_000 }, scriptCompression);
   for (let record = 0; record < shape.records; record++) {
-    builder.append(shape.timestampMs + record, `${shape.mark}/${record}`, new Uint8Array(shape.valueBytes).fill((shape.mark * 31 + record) & 0xff));
+    builder.append(
+      shape.timestampMs + record,
+      `${shape.mark}/${record}`,
+      new Uint8Array(shape.valueBytes).fill((shape.mark * 31 + record) & 0xff),
+    );
   }
   return builder.finish(shape.producer === undefined ? {} : { producer: shape.producer });
 }

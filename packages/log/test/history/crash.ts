@@ -71,7 +71,14 @@ const storeDefaults = {
   scrubBytesPerSecond: 0,
 } as const;
 
-const tuningDefaults = { firstFileBytesMax: 8_192, directBytesPerPartitionMin: 2_500, unsyncedMsMax: 30, unsyncedBytesMax: 4_000, usedFilesTarget: 2, markDelayMsMax: 10 };
+const tuningDefaults = {
+  firstFileBytesMax: 8_192,
+  directBytesPerPartitionMin: 2_500,
+  unsyncedMsMax: 30,
+  unsyncedBytesMax: 4_000,
+  usedFilesTarget: 2,
+  markDelayMsMax: 10,
+};
 
 /** @throws {Violation} when a promise is broken; whatever else the log throws where nobody may. */
 export async function crash(plan: Crashing): Promise<Crashed> {
@@ -89,7 +96,8 @@ export async function crash(plan: Crashing): Promise<Crashed> {
     hasFailed = false;
     let left = planned?.effect ?? Number.POSITIVE_INFINITY;
     machine.disk.onEffect = (ordinal, kind, path) => {
-      if (planned !== undefined && `${kind} ${path}`.startsWith(planned.of ?? "") && --left === 0) machine.disk.dieAt(ordinal, planned.moment, planned.death);
+      if (planned !== undefined && `${kind} ${path}`.startsWith(planned.of ?? "") && --left === 0)
+        machine.disk.dieAt(ordinal, planned.moment, planned.death);
     };
     let metrics: SimMetrics | undefined;
     state.found = undefined;
@@ -108,7 +116,14 @@ export async function crash(plan: Crashing): Promise<Crashed> {
       if (hasFailed) machine.machine.kill(state.marks % 4 === 0 ? "power" : "process");
     }
   }
-  return { effects, lives: effects.length, traceHash: machine.trace.hash, counts: new Map([...machine.trace.counts, ...counts]), ends: summary(state), found };
+  return {
+    effects,
+    lives: effects.length,
+    traceHash: machine.trace.hash,
+    counts: new Map([...machine.trace.counts, ...counts]),
+    ends: summary(state),
+    found,
+  };
 }
 
 async function live(plan: Crashing, machine: DiskOnly, state: DriverState, ports: MachinePorts): Promise<"done" | "restart" | "failed"> {
@@ -159,7 +174,14 @@ function summary(state: DriverState): string {
   return state.models.map(({ name, start, end, exists }) => (exists ? `${name} [${start}, ${end})` : `${name} none`)).join("; ");
 }
 
-async function goOn(plan: Crashing, options: LogStoreOptions, machine: DiskOnly, state: DriverState, ports: MachinePorts, store: LogStore): Promise<"done" | "restart" | "failed"> {
+async function goOn(
+  plan: Crashing,
+  options: LogStoreOptions,
+  machine: DiskOnly,
+  state: DriverState,
+  ports: MachinePorts,
+  store: LogStore,
+): Promise<"done" | "restart" | "failed"> {
   const driver = new Driver(state, machine, ports, store);
   const how = await driver.run(plan.steps);
   await driver.settle();
@@ -189,7 +211,12 @@ export function drawCrashing(seed: number): Crashing {
     steps,
     partitions,
     segmentBytes: random.pick([1_000, 2_000, 8_000]),
-    store: { journalFiles: random.integer(2, 5), journalFileBytes: random.pick([8_192, 16_384, 32_768]), openFilesMax: random.pick([1, 4, 64]), tailBytesMax: random.pick([0, 4_096, 1_000_000]) },
+    store: {
+      journalFiles: random.integer(2, 5),
+      journalFileBytes: random.pick([8_192, 16_384, 32_768]),
+      openFilesMax: random.pick([1, 4, 64]),
+      tailBytesMax: random.pick([0, 4_096, 1_000_000]),
+    },
     tuning: {
       firstFileBytesMax: random.pick([4_096, 8_192, 32_768]),
       directBytesPerPartitionMin: random.pick([300, 1_200, 5_000, 1_000_000]),
@@ -236,6 +263,9 @@ export async function crashSeed(plan: Crashing): Promise<Crashed> {
     return await crash(plan);
   } catch (error) {
     const { steps, ...rest } = plan;
-    throw new Error(`seed ${plan.seed}: ${error instanceof Error ? error.message : String(error)}\n${JSON.stringify(rest)}\n${printHistory(steps)}`, { cause: error });
+    throw new Error(
+      `seed ${plan.seed}: ${error instanceof Error ? error.message : String(error)}\n${JSON.stringify(rest)}\n${printHistory(steps)}`,
+      { cause: error },
+    );
   }
 }

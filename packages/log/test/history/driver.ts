@@ -3,7 +3,7 @@
 import { defaults, type Offset, type PartitionId, type TopicConfig, topicConfigTable, toTopicId } from "@varve/model";
 import { sleep } from "@varve/runtime";
 import type { DiskOnly, MachinePorts } from "@varve/sim";
-import { JournaledLog } from "../../src/journaled-log.ts";
+import type { JournaledLog } from "../../src/journaled-log.ts";
 import type { LogStore, PartitionLog } from "../../src/log.ts";
 import { segmentPath } from "../../src/segments/names.ts";
 import { clientBatch, stampedBatch } from "./batches.ts";
@@ -37,7 +37,13 @@ export class DriverState {
   }
 
   config(durability: "fsync" | "replicated"): TopicConfig {
-    return { ...defaults(topicConfigTable), durability, "segment.bytes": this.segmentBytes, "index.interval.bytes": 256, "retention.bytes": 2 * this.segmentBytes };
+    return {
+      ...defaults(topicConfigTable),
+      durability,
+      "segment.bytes": this.segmentBytes,
+      "index.interval.bytes": 256,
+      "retention.bytes": 2 * this.segmentBytes,
+    };
   }
 }
 
@@ -85,7 +91,11 @@ export class Driver {
   }
 
   #isDurable(): boolean {
-    return this.#state.hasFailed || (!this.#isFull && this.#logs().every(([, log]) => log.durableEnd === log.logEnd || (log as JournaledLog).partition.isJournaled === false));
+    return (
+      this.#state.hasFailed ||
+      (!this.#isFull &&
+        this.#logs().every(([, log]) => log.durableEnd === log.logEnd || (log as JournaledLog).partition.isJournaled === false))
+    );
   }
 
   #logs(): (readonly [PartitionModel, PartitionLog])[] {
@@ -111,8 +121,10 @@ export class Driver {
       if (log.logEnd !== model.end) throw new Violation(`${model.name}: ends at ${log.logEnd}, the model at ${model.end}`);
       if (isEnding || !isJournaled) continue;
       const ends = [marked, synced, durable].map(({ position }) => position.offset);
-      if (!(durable.covers >= synced.covers && synced.covers >= marked.covers)) throw new Violation(`${model.name}: J1 fails: covers ${marked.covers} ${synced.covers} ${durable.covers}`);
-      if (durable.covers === marked.covers && !(ends[0]! <= ends[1]! && ends[1]! <= ends[2]! && ends[2]! <= log.logEnd)) throw new Violation(`${model.name}: J1 fails: ${ends} ${log.logEnd} ${isJournaled}`);
+      if (!(durable.covers >= synced.covers && synced.covers >= marked.covers))
+        throw new Violation(`${model.name}: J1 fails: covers ${marked.covers} ${synced.covers} ${durable.covers}`);
+      if (durable.covers === marked.covers && !(ends[0]! <= ends[1]! && ends[1]! <= ends[2]! && ends[2]! <= log.logEnd))
+        throw new Violation(`${model.name}: J1 fails: ${ends} ${log.logEnd} ${isJournaled}`);
     }
   }
 
@@ -142,7 +154,11 @@ export class Driver {
 
   /** Whether appends may be refused for want of room: it lifts by itself, some time after there is room. */
   get #isFull(): boolean {
-    return this.#machine.disk.capacityBytes < 1e12 || this.store.writeRefusal !== undefined || this.#logs().some(([, log]) => (log as JournaledLog).isFull);
+    return (
+      this.#machine.disk.capacityBytes < 1e12 ||
+      this.store.writeRefusal !== undefined ||
+      this.#logs().some(([, log]) => (log as JournaledLog).isFull)
+    );
   }
 
   #makeRoom(): void {
@@ -152,7 +168,8 @@ export class Driver {
   #failSync(number: number, file: "segment" | "0000.journal" | "0001.journal"): void {
     const log = this.store.get(idOf(number));
     if (file !== "segment") this.#machine.disk.failNextSync(`journal/${file}`);
-    else if (log !== undefined) this.#machine.disk.failNextSync(segmentPath((log as JournaledLog).segments.folder, (log as JournaledLog).segments.activeBase, "log"));
+    else if (log !== undefined)
+      this.#machine.disk.failNextSync(segmentPath((log as JournaledLog).segments.folder, (log as JournaledLog).segments.activeBase, "log"));
   }
 
   #create(number: number, durability: "fsync" | "replicated"): void {
@@ -169,7 +186,9 @@ export class Driver {
     });
   }
 
-  async #onLog(step: Exclude<Step, { kind: "wait" | "settle" | "stall" | "full" | "room" | "sync-fails" | "create" | "restart" }>): Promise<void> {
+  async #onLog(
+    step: Exclude<Step, { kind: "wait" | "settle" | "stall" | "full" | "room" | "sync-fails" | "create" | "restart" }>,
+  ): Promise<void> {
     const model = this.#state.models[step.partition]!;
     const log = this.store.get(idOf(step.partition));
     if (log === undefined || !model.exists || model.pending !== undefined) return;
@@ -210,7 +229,8 @@ export class Driver {
         return this.#change(model, { kind: "retain" }, async () => {
           await (log as JournaledLog).retain(this.#ports.clock.wallMs());
           return () => {
-            if (log.logStart > Math.max(model.start, model.highWatermark)) throw new Violation(`${model.name}: retention went above the high watermark: ${log.logStart}`);
+            if (log.logStart > Math.max(model.start, model.highWatermark))
+              throw new Violation(`${model.name}: retention went above the high watermark: ${log.logStart}`);
             model.raised(log.logStart);
           };
         });
@@ -230,16 +250,28 @@ export class Driver {
     }
   }
 
-  async #append(model: PartitionModel, log: PartitionLog, { records, valueBytes, idempotent }: Extract<Step, { kind: "append" }>): Promise<void> {
+  async #append(
+    model: PartitionModel,
+    log: PartitionLog,
+    { records, valueBytes, idempotent }: Extract<Step, { kind: "append" }>,
+  ): Promise<void> {
     const producer = idempotent ? this.#producerOf(model) : undefined;
-    const shape = { records, valueBytes: Math.min(valueBytes, bytesPerStepMax), timestampMs: this.#ports.clock.wallMs(), mark: ++this.#state.marks };
-    const client = clientBatch(producer === undefined ? shape : { ...shape, producer: { id: producer.id, epoch: 0, baseSequence: producer.nextSequence } });
+    const shape = {
+      records,
+      valueBytes: Math.min(valueBytes, bytesPerStepMax),
+      timestampMs: this.#ports.clock.wallMs(),
+      mark: ++this.#state.marks,
+    };
+    const client = clientBatch(
+      producer === undefined ? shape : { ...shape, producer: { id: producer.id, epoch: 0, baseSequence: producer.nextSequence } },
+    );
     if (!(await this.#room(model, log, client.length))) return;
     const batch = client.slice();
     const result = log.appendAsLeader(batch, model.epoch, shape.timestampMs);
     if (result.kind === "refused") return this.#refused(log, result.failure.message);
     if (result.kind === "duplicate") throw new Violation(`${model.name}: a new batch is taken for a duplicate of ${result.baseOffset}`);
-    if (result.baseOffset !== model.end || result.lastOffset !== model.end + records - 1) throw new Violation(`${model.name}: appended at ${result.baseOffset}, not ${model.end}`);
+    if (result.baseOffset !== model.end || result.lastOffset !== model.end + records - 1)
+      throw new Violation(`${model.name}: appended at ${result.baseOffset}, not ${model.end}`);
     if (producer !== undefined) model.sent(producer.id, producer.nextSequence, records, client, model.end);
     model.appended(batch);
   }
@@ -341,4 +373,3 @@ export class Driver {
     await wait;
   }
 }
-

@@ -50,12 +50,20 @@ export async function everySecondDeath(history: ShortHistory, seed: number, stri
   const whole = await crashSeed({ ...history, seed, deaths: [] });
   let histories = 1;
   for (let effect = 1; effect <= whole.effects[0]!; effect += stride) {
-    const first: PlannedDeath = { effect, moment: moments[effect % moments.length]!, ...kinds[Math.floor(effect / stride) % kinds.length]! };
+    const first: PlannedDeath = {
+      effect,
+      moment: moments[effect % moments.length]!,
+      ...kinds[Math.floor(effect / stride) % kinds.length]!,
+    };
     for (let second = 1; second <= effectsMax; second++) {
       const kind = kinds[(second + effect) % kinds.length]!;
       const moment = moments[(second * 7 + effect) % moments.length]!;
       const third: PlannedDeath = { effect: 1 + ((second * 5) % effectsMax), moment: "after", ...kinds[(second + 1) % kinds.length]! };
-      await crashSeed({ ...history, seed: seed + histories, deaths: [first, { effect: second, moment, ...kind }, ...(second % 3 === 0 ? [third] : [])] });
+      await crashSeed({
+        ...history,
+        seed: seed + histories,
+        deaths: [first, { effect: second, moment, ...kind }, ...(second % 3 === 0 ? [third] : [])],
+      });
       histories++;
     }
   }
@@ -70,59 +78,163 @@ export async function recoveryAgain(history: ShortHistory, seed: number, stride:
   const whole = await crashSeed({ ...history, seed, deaths: [] });
   let histories = 1;
   for (let effect = 1; effect <= whole.effects[0]!; effect += stride) {
-    const first: PlannedDeath = { effect, moment: moments[effect % moments.length]!, ...kinds[Math.floor(effect / stride) % kinds.length]! };
+    const first: PlannedDeath = {
+      effect,
+      moment: moments[effect % moments.length]!,
+      ...kinds[Math.floor(effect / stride) % kinds.length]!,
+    };
     const [, expected] = (await crashSeed({ ...history, seed, deaths: [first] })).found;
     for (let second = 1; ; second++) {
       const { found } = await crashSeed({ ...history, seed, deaths: [first, { effect: second, moment: "after", death: "process" }] });
       histories++;
       // The recovery was through before the process died: so were all its effects.
       if (found[1] !== undefined || found.length < 3) break;
-      if (found[2] !== expected) throw new Error(`seed ${seed}, deaths at ${effect} and ${second}: the recovery that was cut short is followed by one that finds ${found[2]}, without that ${expected}`);
+      if (found[2] !== expected)
+        throw new Error(
+          `seed ${seed}, deaths at ${effect} and ${second}: the recovery that was cut short is followed by one that finds ${found[2]}, without that ${expected}`,
+        );
     }
   }
   return { histories, effects: whole.effects[0]! };
 }
 
-const append = (partition: number, valueBytes = 100, records = 2, idempotent = false): Step => ({ kind: "append", partition, records, valueBytes, idempotent });
+const append = (partition: number, valueBytes = 100, records = 2, idempotent = false): Step => ({
+  kind: "append",
+  partition,
+  records,
+  valueBytes,
+  idempotent,
+});
 const wait = (ms: number): Step => ({ kind: "wait", ms });
 const settle: Step = { kind: "settle" };
 const create = (partition: number, durability: "fsync" | "replicated" = "fsync"): Step => ({ kind: "create", partition, durability });
 
 /** Small, and between them they go through every kind of frame, of round and of background work. */
 export const shortHistories: readonly ShortHistory[] = [
-  { name: "appends of one partition, each waiting for the one before", partitions: 1, steps: [create(0), settle, append(0), wait(3), append(0), wait(3), append(0, 300, 2, true), settle] },
-  { name: "appends of two partitions that share rounds", partitions: 2, steps: [create(0), create(1), settle, append(0), append(1), wait(0.5), append(1), append(0), append(0), wait(3), append(1), settle] },
+  {
+    name: "appends of one partition, each waiting for the one before",
+    partitions: 1,
+    steps: [create(0), settle, append(0), wait(3), append(0), wait(3), append(0, 300, 2, true), settle],
+  },
+  {
+    name: "appends of two partitions that share rounds",
+    partitions: 2,
+    steps: [create(0), create(1), settle, append(0), append(1), wait(0.5), append(1), append(0), append(0), wait(3), append(1), settle],
+  },
   {
     name: "a truncation below the mark, and appends behind it",
     partitions: 1,
-    steps: [create(0), settle, append(0), append(0), append(0), settle, wait(50), { kind: "truncate", partition: 0, back: 3 }, settle, { kind: "epoch", partition: 0 }, append(0), append(0), wait(4)],
+    steps: [
+      create(0),
+      settle,
+      append(0),
+      append(0),
+      append(0),
+      settle,
+      wait(50),
+      { kind: "truncate", partition: 0, back: 3 },
+      settle,
+      { kind: "epoch", partition: 0 },
+      append(0),
+      append(0),
+      wait(4),
+    ],
   },
   {
     name: "a truncation of frames that are still live",
     partitions: 1,
-    steps: [create(0), settle, append(0), append(0), wait(3), { kind: "truncate", partition: 0, back: 1 }, settle, append(0), wait(1), { kind: "truncate", partition: 0, back: 4 }, settle, append(0), wait(3)],
+    steps: [
+      create(0),
+      settle,
+      append(0),
+      append(0),
+      wait(3),
+      { kind: "truncate", partition: 0, back: 1 },
+      settle,
+      append(0),
+      wait(1),
+      { kind: "truncate", partition: 0, back: 4 },
+      settle,
+      append(0),
+      wait(3),
+    ],
   },
   {
     name: "a log start raised, then a reset",
     partitions: 1,
-    steps: [create(0), settle, append(0), append(0), wait(3), { kind: "raise", partition: 0, part: 2 }, settle, append(0), { kind: "reset", partition: 0, ahead: 7 }, settle, append(0), wait(3)],
+    steps: [
+      create(0),
+      settle,
+      append(0),
+      append(0),
+      wait(3),
+      { kind: "raise", partition: 0, part: 2 },
+      settle,
+      append(0),
+      { kind: "reset", partition: 0, ahead: 7 },
+      settle,
+      append(0),
+      wait(3),
+    ],
   },
   {
     name: "a truncation down to a log start in the middle of a batch",
     partitions: 1,
-    steps: [create(0), settle, append(0, 50, 4), wait(3), { kind: "raise", partition: 0, part: 2 }, settle, append(0), wait(3), { kind: "truncate", partition: 0, back: 4 }, settle, append(0), wait(3)],
+    steps: [
+      create(0),
+      settle,
+      append(0, 50, 4),
+      wait(3),
+      { kind: "raise", partition: 0, part: 2 },
+      settle,
+      append(0),
+      wait(3),
+      { kind: "truncate", partition: 0, back: 4 },
+      settle,
+      append(0),
+      wait(3),
+    ],
   },
   {
     name: "a partition dropped and made again under the same id",
     partitions: 2,
-    steps: [create(0), create(1), settle, append(0), append(0), append(1), wait(3), { kind: "drop", partition: 0 }, settle, create(0), settle, append(0), append(1), wait(3)],
+    steps: [
+      create(0),
+      create(1),
+      settle,
+      append(0),
+      append(0),
+      append(1),
+      wait(3),
+      { kind: "drop", partition: 0 },
+      settle,
+      create(0),
+      settle,
+      append(0),
+      append(1),
+      wait(3),
+    ],
   },
   {
     name: "direct rounds between journal rounds",
     partitions: 1,
     tuning: { directBytesPerPartitionMin: 1_000 },
     segmentBytes: 10_000,
-    steps: [create(0), settle, append(0), wait(3), append(0, 600), wait(3), append(0), append(0, 600), wait(1), append(0), wait(3), append(0, 600), wait(20)],
+    steps: [
+      create(0),
+      settle,
+      append(0),
+      wait(3),
+      append(0, 600),
+      wait(3),
+      append(0),
+      append(0, 600),
+      wait(1),
+      append(0),
+      wait(3),
+      append(0, 600),
+      wait(20),
+    ],
   },
   {
     name: "a ring that is recycled, with a partition that rests",
@@ -159,6 +271,21 @@ export const shortHistories: readonly ShortHistory[] = [
     name: "segments that roll, retention, and a clean restart",
     partitions: 1,
     segmentBytes: 600,
-    steps: [create(0), settle, append(0, 150), append(0, 150), append(0, 150), wait(3), append(0, 150), append(0, 150), settle, { kind: "retain", partition: 0 }, settle, { kind: "restart" }, append(0, 150), wait(3)],
+    steps: [
+      create(0),
+      settle,
+      append(0, 150),
+      append(0, 150),
+      append(0, 150),
+      wait(3),
+      append(0, 150),
+      append(0, 150),
+      settle,
+      { kind: "retain", partition: 0 },
+      settle,
+      { kind: "restart" },
+      append(0, 150),
+      wait(3),
+    ],
   },
 ];

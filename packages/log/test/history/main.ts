@@ -11,7 +11,10 @@ let lives = 0;
 const counts = new Map<string, number>();
 const beganMs = performance.now();
 let seed = first;
-process.on("uncaughtException", (error) => { console.error("uncaught at seed", seed, error); process.exit(2); });
+process.on("uncaughtException", (error) => {
+  console.error("uncaught at seed", seed, error);
+  process.exit(2);
+});
 const verbose = process.argv.includes("--verbose");
 for (; seed < first + seeds && failures < failuresMax; seed++) {
   if (verbose) console.error(seed);

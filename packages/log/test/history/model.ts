@@ -130,23 +130,30 @@ export class PartitionModel {
     this.end = found.end;
     this.durable = found.end;
     this.#forgetProducers();
-    if (log.durableEnd !== log.logEnd) throw new Violation(`${this.name}: opened with durable end ${log.durableEnd} below the log's end ${log.logEnd}`);
+    if (log.durableEnd !== log.logEnd)
+      throw new Violation(`${this.name}: opened with durable end ${log.durableEnd} below the log's end ${log.logEnd}`);
   }
 
   /** Without a crash the log is exactly this. */
   async same(log: PartitionLog): Promise<void> {
     const found = await readAll(this.name, log);
-    if (found.start !== this.start || found.end !== this.end) throw new Violation(`${this.name}: holds [${found.start}, ${found.end}), not [${this.start}, ${this.end})`);
+    if (found.start !== this.start || found.end !== this.end)
+      throw new Violation(`${this.name}: holds [${found.start}, ${found.end}), not [${this.start}, ${this.end})`);
     this.#checkBatches(found);
   }
 
   #check(found: FoundLog, pending: Pending | undefined): void {
     const { start, end } = found;
     const say = (what: string) =>
-      new Violation(`${this.name}: found [${start}, ${end}), ${what}; was [${this.start}, ${this.end}), durable ${this.durable}, pending ${JSON.stringify(pending)}`);
+      new Violation(
+        `${this.name}: found [${start}, ${end}), ${what}; was [${this.start}, ${this.end}), durable ${this.durable}, pending ${JSON.stringify(pending)}`,
+      );
     if (pending?.kind === "reset" && start === pending.start && end === pending.start) return;
     if (start < this.start) throw say("what lay below the log start is back");
-    const mayStart = start === this.start || (pending?.kind === "raise" && start === pending.start) || (pending?.kind === "retain" && start <= this.highWatermark);
+    const mayStart =
+      start === this.start ||
+      (pending?.kind === "raise" && start === pending.start) ||
+      (pending?.kind === "retain" && start <= this.highWatermark);
     if (!mayStart) throw say("a log start that nobody asked for");
     if (end > this.end) throw say("more than there was");
     const cut = pending?.kind === "truncate" ? this.boundaryBelow(pending.end) : Number.POSITIVE_INFINITY;
@@ -162,17 +169,21 @@ export class PartitionModel {
     if (last !== end) {
       throw new Violation(`${this.name}: ends at ${end}, inside what was written ([${this.batches.map(({ next }) => next)}])`);
     }
-    if (batches.length !== expected.length) throw new Violation(`${this.name}: ${batches.length} batches in [${start}, ${end}), not ${expected.length}`);
+    if (batches.length !== expected.length)
+      throw new Violation(`${this.name}: ${batches.length} batches in [${start}, ${end}), not ${expected.length}`);
     batches.forEach((batch, at) => {
       const wanted = expected[at]!;
-      if (batch.base !== wanted.base || !equalBytes(batch.bytes, wanted.bytes)) throw new Violation(`${this.name}: the batch at ${wanted.base} is not what was written there`);
+      if (batch.base !== wanted.base || !equalBytes(batch.bytes, wanted.bytes))
+        throw new Violation(`${this.name}: the batch at ${wanted.base} is not what was written there`);
     });
   }
 
   /** Producers whose last batch is not in the log any more: nobody can say what it knows of them. */
   #forgetProducers(): void {
     for (const [id, { sent }] of this.producers) {
-      const kept = sent.filter(({ base, next }) => this.batches.some((batch) => batch.base === base && batch.next === next) && next <= this.end);
+      const kept = sent.filter(
+        ({ base, next }) => this.batches.some((batch) => batch.base === base && batch.next === next) && next <= this.end,
+      );
       const last = kept.at(-1);
       if (last === undefined) this.producers.delete(id);
       else this.producers.set(id, { id, sent: kept, nextSequence: sequenceBehind(kept) });
@@ -198,9 +209,13 @@ async function readAll(name: string, log: PartitionLog): Promise<FoundLog> {
   const chunks: Uint8Array[] = [];
   for (let from = log.logStart; from < log.logEnd; ) {
     const result = await log.read(from, readBytes, log.logEnd);
-    if (result.kind !== "batches") throw new Violation(`${name}: a read at ${from} of [${log.logStart}, ${log.logEnd}) answers ${result.kind} ${result.kind === "damaged" ? result.error.message : ""}`);
+    if (result.kind !== "batches")
+      throw new Violation(
+        `${name}: a read at ${from} of [${log.logStart}, ${log.logEnd}) answers ${result.kind} ${result.kind === "damaged" ? result.error.message : ""}`,
+      );
     if (result.nextOffset <= from) {
-      if (result.byteLength > 0 || result.nextOffset < from) throw new Violation(`${name}: a read at ${from} goes back to ${result.nextOffset}`);
+      if (result.byteLength > 0 || result.nextOffset < from)
+        throw new Violation(`${name}: a read at ${from} goes back to ${result.nextOffset}`);
       break;
     }
     chunks.push(...result.chunks);

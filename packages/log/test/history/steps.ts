@@ -6,7 +6,13 @@ import type { Random } from "@varve/sim";
 export type Step =
   | { readonly kind: "create"; readonly partition: number; readonly durability: "fsync" | "replicated" }
   | { readonly kind: "drop"; readonly partition: number }
-  | { readonly kind: "append"; readonly partition: number; readonly records: number; readonly valueBytes: number; readonly idempotent: boolean }
+  | {
+      readonly kind: "append";
+      readonly partition: number;
+      readonly records: number;
+      readonly valueBytes: number;
+      readonly idempotent: boolean;
+    }
   /** The batch that an idempotent producer sent so many batches ago comes again. */
   | { readonly kind: "retry"; readonly partition: number; readonly back: number }
   | { readonly kind: "follow"; readonly partition: number; readonly batches: number; readonly valueBytes: number }
@@ -60,7 +66,8 @@ const weightSum = weights.reduce((sum, [, weight]) => sum + weight, 0);
 
 export function drawHistory(random: Random, length: number, partitions: number): readonly Step[] {
   const steps: Step[] = [];
-  for (let partition = 0; partition < partitions; partition++) steps.push({ kind: "create", partition, durability: drawDurability(random) });
+  for (let partition = 0; partition < partitions; partition++)
+    steps.push({ kind: "create", partition, durability: drawDurability(random) });
   while (steps.length < length) steps.push(drawStep(random, partitions));
   return steps;
 }
@@ -83,7 +90,13 @@ function drawStep(random: Random, partitions: number): Step {
   const kind = drawKind(random);
   switch (kind) {
     case "append":
-      return { kind, partition, records: random.integer(1, 4), valueBytes: random.pick([1, 20, 200, 600, 600, 3000]), idempotent: random.chance(0.4) };
+      return {
+        kind,
+        partition,
+        records: random.integer(1, 4),
+        valueBytes: random.pick([1, 20, 200, 600, 600, 3000]),
+        idempotent: random.chance(0.4),
+      };
     case "follow":
       return { kind, partition, batches: random.integer(1, 3), valueBytes: random.pick([1, 100, 600]) };
     case "retry":

@@ -30,13 +30,18 @@ const id = partition(3, "abcdefghijklmnopqrstuA");
 const offsets = fc.maxSafeNat().map((value) => value as Offset);
 const lsns = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER });
 
-const frames: fc.Arbitrary<Frame> = fc.oneof(
-  fc.record({ kind: fc.constant("append" as const), segmentBase: offsets, batches: fc.uint8Array({ maxLength: 300 }) }),
-  fc.record({ kind: fc.constant("truncate" as const), end: offsets, leaderEpoch: fc.integer({ min: 0, max: 2 ** 31 - 1 }) }),
-  fc.record({ kind: fc.constantFrom("reset" as const, "start" as const), start: offsets }),
-  fc.record({ kind: fc.constant("mark" as const), mark: fc.record({ position: fc.record({ offset: offsets, segmentBase: offsets, bytes: offsets }), covers: offsets }) }),
-  fc.record({ kind: fc.constantFrom("create" as const, "drop" as const) }),
-).chain((frame) => lsns.map((lsn) => ({ ...frame, lsn, round: Math.max(1, lsn - 3), key: partitionKey(id) }) as Frame));
+const frames: fc.Arbitrary<Frame> = fc
+  .oneof(
+    fc.record({ kind: fc.constant("append" as const), segmentBase: offsets, batches: fc.uint8Array({ maxLength: 300 }) }),
+    fc.record({ kind: fc.constant("truncate" as const), end: offsets, leaderEpoch: fc.integer({ min: 0, max: 2 ** 31 - 1 }) }),
+    fc.record({ kind: fc.constantFrom("reset" as const, "start" as const), start: offsets }),
+    fc.record({
+      kind: fc.constant("mark" as const),
+      mark: fc.record({ position: fc.record({ offset: offsets, segmentBase: offsets, bytes: offsets }), covers: offsets }),
+    }),
+    fc.record({ kind: fc.constantFrom("create" as const, "drop" as const) }),
+  )
+  .chain((frame) => lsns.map((lsn) => ({ ...frame, lsn, round: Math.max(1, lsn - 3), key: partitionKey(id) }) as Frame));
 
 /** The frame as bytes, with `before` bytes of something else in front. */
 function written(frame: Frame, before = 0): Uint8Array {
@@ -58,9 +63,11 @@ function read(bytes: Uint8Array, at = 0): Frame | undefined {
 }
 
 test("a frame of every kind comes back as it was written", () => {
-  fc.assert(fc.property(frames, fc.nat(200), (frame, before) => {
-    expect(read(written(frame, before), before)).toEqual(frame);
-  }));
+  fc.assert(
+    fc.property(frames, fc.nat(200), (frame, before) => {
+      expect(read(written(frame, before), before)).toEqual(frame);
+    }),
+  );
 });
 
 test("every flipped bit makes it no frame", () => {
@@ -81,15 +88,31 @@ test("a frame of another generation, or with another salt, is none of ours", () 
 });
 
 test("whatever bytes stand there, reading them as a frame neither throws nor finds one", () => {
-  fc.assert(fc.property(fc.uint8Array({ minLength: frameHeaderBytes, maxLength: 400 }), (bytes) => {
-    expect(read(bytes)).toBeUndefined();
-  }));
+  fc.assert(
+    fc.property(fc.uint8Array({ minLength: frameHeaderBytes, maxLength: 400 }), (bytes) => {
+      expect(read(bytes)).toBeUndefined();
+    }),
+  );
 });
 
 test("the drawing at the head of the file says where each field stands", async () => {
   const source = await readFile(new URL("../../src/journal/frame.ts", import.meta.url), "utf8");
-  const drawn = new Map([...source.matchAll(/^\/\/ {3,6}([0-9]+) {2}([a-zA-Z]+) +[a-z0-9]+ /gm)].map(([, byte, field]) => [field!, Number(byte)]));
-  expect([...drawn.keys()]).toEqual(["crc", "length", "generation", "salt", "lsn", "round", "topicId", "partition", "kind", "zero", "payload"]);
+  const drawn = new Map(
+    [...source.matchAll(/^\/\/ {3,6}([0-9]+) {2}([a-zA-Z]+) +[a-z0-9]+ /gm)].map(([, byte, field]) => [field!, Number(byte)]),
+  );
+  expect([...drawn.keys()]).toEqual([
+    "crc",
+    "length",
+    "generation",
+    "salt",
+    "lsn",
+    "round",
+    "topicId",
+    "partition",
+    "kind",
+    "zero",
+    "payload",
+  ]);
   const frame: Frame = { kind: "reset", lsn: 0x0102_0304_0506, round: 0x0102_0304_0501, key: partitionKey(id), start: 9 as Offset };
   const bytes = written(frame);
   const view = new DataView(bytes.buffer);
@@ -106,5 +129,9 @@ test("the drawing at the head of the file says where each field stands", async (
   expect(bytes.subarray(at("zero"), at("payload"))).toEqual(new Uint8Array(3));
   expect(at("payload")).toBe(frameHeaderBytes);
   const kinds = /uint8 +([^\n]+)/.exec(source)![1]!;
-  expect(kinds).toBe(Object.entries(frameKinds).map(([kind, number]) => `${number} ${kind satisfies string as FrameKind}`).join(", "));
+  expect(kinds).toBe(
+    Object.entries(frameKinds)
+      .map(([kind, number]) => `${number} ${kind satisfies string as FrameKind}`)
+      .join(", "),
+  );
 });
