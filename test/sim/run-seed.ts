@@ -23,6 +23,8 @@ import { SupervisedServer } from "./server.ts";
 
 /** How long everything may take to come to an end once clients begin nothing new. */
 const finishMsMax = 400_000;
+/** Within it everything that was appended is committed. */
+const settleMs = 5_000;
 /** So much of the disk's size is never needed by a seed. */
 const capacityBytes = 1_073_741_824;
 const eventsMax = 1_000_000;
@@ -170,6 +172,8 @@ class SeedRun {
     await world.runUntil(() => isHealed && world.nowMs >= busyMs && this.operations >= operationsMin, 4 * busyMs);
     this.#isOver = true;
     await this.#within("clients did not come to their end", () => this.#clients.every(({ isDone }) => isDone));
+    // What acks=leader was answered for is not committed yet; nothing more is sent, so soon it is.
+    await world.runFor(settleMs);
     await this.#lastRestart();
     const finale = new Finale(world, this.#shared);
     finale.start();
