@@ -49,7 +49,10 @@ export interface SegmentedLog {
   /** Closes the active segment and opens the next at `logEnd`. A no-op while the active one is empty. */
   roll(): Promise<void>;
 
-  /** @param batch one batch whose header was checked; its base offset and epoch are not looked at. Allocates nothing when it is new. */
+  /**
+   * Allocates nothing when the batch is new.
+   * @param batch one batch whose header was checked; its base offset and epoch are not looked at. @param nowMs of the monotonic clock.
+   */
   checkProducer(batch: Uint8Array, nowMs: number): ProducerCheck;
 
   /**
@@ -97,7 +100,7 @@ export interface SegmentedLog {
   retentionStart(nowMs: number, highWatermark: Offset): Promise<Offset | undefined>;
   /** Reads and checks up to about `bytesMax` on from where the last step stopped, for at most about `stepBudgetMs` a turn. */
   scrubStep(bytesMax: number): Promise<ScrubStep>;
-  /** Forgets producers that have not written for `producerExpiryMs`. @returns how many. */
+  /** Forgets producers that have not written for `producerExpiryMs`. @param nowMs of the monotonic clock. @returns how many. */
   expireProducers(nowMs: number): number;
 
   /** Writes what a clean opening needs (index ends, producer snapshot), syncs everything and closes all files. */

@@ -70,6 +70,23 @@ test("a full disk fails the append and nothing else: cut back, the log goes on w
   });
 });
 
+test("closed after an append that failed, a log opens as it was before that append", async () => {
+  const world = machine();
+  await world.run(async (ports) => {
+    await ports.disk.makeFolder(folder);
+    const log = await createSegmentedLog(contextOf(ports), folder, topicConfig(), zero);
+    log.appendStamped(batchAt(0));
+    await log.sync();
+    world.disk.capacityBytes = world.disk.usedBytes + 400;
+    expect(() => log.appendStamped(batchAt(1, { valueBytes: 5_000 }))).toThrowError(DiskError);
+    world.disk.capacityBytes += 10_000;
+    await log.close();
+    const again = await openSegmentedLog(contextOf(ports), folder, topicConfig(), { kind: "all" }, zero);
+    expect([again.logEnd, again.byteLength, again.hasResidue]).toEqual([1, batchAt(0).length, false]);
+    again.appendStamped(batchAt(1));
+  });
+});
+
 test("a roll that the full disk stops is tried again, and the log is none the worse", async () => {
   const world = machine();
   await world.run(async (ports) => {
