@@ -177,7 +177,12 @@ test("a store that has nothing to do does nothing: no timer runs but that of the
           callback();
         });
         timers.add(timer);
-        return { cancel: () => (timers.delete(timer), timer.cancel()) };
+        return {
+          cancel: () => {
+            timers.delete(timer);
+            timer.cancel();
+          },
+        };
       },
     };
     const store = await open({ ...ports, clock }, { tuning: { unsyncedMsMax: 50 } });

@@ -89,12 +89,7 @@ export class BatchQueue {
     let batch = last;
     let builder = batch?.builder;
     let isNews = false;
-    if (
-      batch === undefined ||
-      builder === undefined ||
-      batch.generation < generation ||
-      !builder.append(timestamp, key, value, headers)
-    ) {
+    if (batch === undefined || builder === undefined || batch.generation < generation || !builder.append(timestamp, key, value, headers)) {
       batch = this.#open(generation);
       builder = batch.builder!;
       try {

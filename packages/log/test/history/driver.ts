@@ -355,7 +355,7 @@ export class Driver {
       this.#failure ??= { error };
     });
     this.#running.add(settled);
-    settled.then(() => this.#running.delete(settled));
+    void settled.then(() => this.#running.delete(settled));
   }
 
   /** Waits, unless something fails meanwhile. */
