@@ -3,7 +3,7 @@
 
 import { invariant } from "@varve/model";
 import { type Clock, type Disk, DiskError, type DiskFile, type Logger, sleep, syncWriteBytesMax } from "@varve/runtime";
-import { alignRound } from "./frame.ts";
+import { alignRound, roundAlignmentBytes } from "./frame.ts";
 import type { JournalPartition } from "./journal-partition.ts";
 
 export const journalFolder = "journal";
@@ -64,9 +64,9 @@ export class Ring {
     const firstBytes = Math.min(options.fileBytes, options.firstFileBytesMax);
     for (const name of await listRing(disk)) {
       const file = await disk.open(`${journalFolder}/${name}`, "write");
-      const wholeBytes = Math.floor(file.size / alignRound(1)) * alignRound(1);
-      // A file whose making was cut short is filled up by `grow`.
-      if (wholeBytes >= firstBytes) files.push(ringFile(name, file, wholeBytes));
+      const wholeBytes = Math.floor(file.size / roundAlignmentBytes) * roundAlignmentBytes;
+      // A file that is too short, because its making was cut short or the setting has changed, is filled up by `grow`.
+      if (wholeBytes >= (name === ringName(0) ? firstBytes : options.fileBytes)) files.push(ringFile(name, file, wholeBytes));
       else await file.close();
     }
     // A file that an earlier life made may have its name in the page cache only.
@@ -132,7 +132,7 @@ export class Ring {
     const { files, fileBytes, diskFreeBytesMin } = this.#options;
     const { disk, logger } = this.#ports;
     const present = new Set([...this.#free, ...this.#used].map(({ name }) => name));
-    for (let number = 0; present.size < files && !isStopped(); number++) {
+    for (let number = 1; present.size < files && !isStopped(); number++) {
       const name = ringName(number);
       if (present.has(name)) continue;
       const { freeBytes } = await disk.space();
