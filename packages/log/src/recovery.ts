@@ -3,14 +3,13 @@
 // Until that is durable, a crash finds the journal as it was, and recovery comes to the same end. Rules: docs/formats/journal.md, "Recovery".
 
 import { CorruptionError, type Offset, type PartitionId, type TopicConfig } from "@varve/model";
-import { batchSize, lastOffsetOf } from "@varve/record";
 import type { Disk, Logger } from "@varve/runtime";
 import type { LogStartPoint, RecoveryPoints } from "./checkpoint.ts";
-import { Fold, type Outcome, type Redo } from "./journal/fold.ts";
-import type { Frame } from "./journal/frame.ts";
+import { Fold, type Outcome } from "./journal/fold.ts";
 import { journalFolder } from "./journal/ring.ts";
 import { replayRuns, type Scan, type ScanPorts, scanJournal } from "./journal/scan.ts";
 import { removePartitionFolder } from "./partition-folder.ts";
+import { RedoWriter } from "./redo.ts";
 import type { SegmentContext } from "./segments/context.ts";
 import { segmentPath } from "./segments/names.ts";
 import type { Trusted } from "./segments/position.ts";
@@ -81,8 +80,9 @@ export async function recover(parts: RecoveryParts): Promise<Recovery> {
       (log) => [log.key, log],
     ),
   );
-  const redo = fold.redo();
-  await replayRuns(ports, points.generation, scan, (frame) => redoAppend(opened.get(frame.key)?.segments, frame, redo));
+  const redo = new RedoWriter(opened, fold.redo());
+  await replayRuns(ports, points.generation, scan, (frame) => redo.add(frame));
+  redo.flush();
   await eachOf([...opened.values()], ({ segments, outcome }) => settle(ports.disk, segments, outcome));
   // As with the folders' own entries; and none of them may be lost when the checkpoint that names them is not.
   await ports.disk.syncFolder("");
@@ -128,27 +128,6 @@ async function openAt(parts: RecoveryParts, id: PartitionId, key: string, outcom
     if (cutBytes > 0) parts.logger.warn("cut a torn tail", { partition: key, offset: end, bytes: cutBytes, because: cutBecause });
   }
   return segments;
-}
-
-/** Writes the batches of one append frame again, as far as no later frame cut them. */
-function redoAppend(segments: SegmentedLog | undefined, frame: Frame, redo: Redo): void | Promise<void> {
-  if (segments === undefined || frame.kind !== "append") return;
-  const limit = redo.limit(frame.key, frame.lsn);
-  if (limit === undefined) return;
-  const length = lengthBelow(frame.batches, limit);
-  if (length === 0) return;
-  // The bytes become the log's; the frame's are overwritten by the next read.
-  const batches = frame.batches.slice(0, length);
-  if (frame.segmentBase <= segments.activeBase || frame.segmentBase !== segments.logEnd) segments.appendStamped(batches);
-  else return segments.roll().then(() => segments.appendStamped(batches));
-}
-
-/** Bytes of the batches that end at or below an offset. */
-function lengthBelow(batches: Uint8Array, limit: number): number {
-  if (limit === Number.POSITIVE_INFINITY) return batches.length;
-  let at = 0;
-  while (at < batches.length && lastOffsetOf(batches, at) < limit) at += batchSize(batches, at);
-  return at;
 }
 
 async function settle(disk: Disk, segments: SegmentedLog, { logStart }: Outcome & { kind: "present" }): Promise<void> {

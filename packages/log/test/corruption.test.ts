@@ -146,6 +146,21 @@ test("every flipped bit of the recovery point checkpoint is found before anythin
   }
 });
 
+test("a journal that has vanished is reported, and an empty one in its place is the operator's word to go on with what the segments hold", async () => {
+  const under = await fourRounds();
+  await under.run(async ({ disk }) => {
+    for (const name of await disk.list("journal")) await disk.unlink(`journal/${name}`);
+  });
+  await expect(under.run((ports) => open(ports))).rejects.toMatchObject({
+    name: "CorruptionError",
+    file: "journal",
+    message: expect.stringContaining("empty file 0000.journal"),
+  });
+  under.machine.kill("process");
+  await under.run(async ({ disk }) => (await disk.open("journal/0000.journal", "create")).close());
+  expect(await under.run(async (ports) => (await open(ports)).get(partition(0))!.logEnd)).toEqual({ kind: "finished", value: 8 });
+});
+
 test("a partition's folder that has vanished is reported, and nothing is made anew in its place", async () => {
   const under = await fourRounds();
   await under.run(async ({ disk, clock }) => {

@@ -1,4 +1,4 @@
-// What the journal counts. Names are part of the operator's interface: docs/reference/metrics.md.
+// What the journal counts. Names are part of the operator's interface.
 
 import type { Counter, Histogram, Metrics } from "@varve/runtime";
 

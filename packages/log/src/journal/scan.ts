@@ -159,7 +159,11 @@ async function searchBehind(file: RingReader, from: number, found: (claim: Frame
 async function openRing(ports: ScanPorts, generation: Generation, floorLsn: number): Promise<readonly RingReader[]> {
   const used: { readonly file: RingReader; readonly firstLsn: number }[] = [];
   const unclear: RingReader[] = [];
-  for (const name of await listRing(ports.disk)) {
+  const names = await listRing(ports.disk);
+  if (names.length === 0) {
+    throw new CorruptionError(journalFolder, 0, `the journal is missing; put it back. ${waysOut}`);
+  }
+  for (const name of names) {
     const handle = await ports.disk.open(`${journalFolder}/${name}`, "read");
     const file = new RingReader(ports, generation, name, handle, handle.size);
     const claim = await file.claim(0);
@@ -180,9 +184,13 @@ function refuse(
     `${journalFolder}/${last?.name ?? firstName}`,
     last?.endBytes ?? 0,
     `frame ${walk.lastLsn + 1} of the journal is damaged, and a later round (${walk.latestRound}, in ${walk.latestAt}) proves that it was synced; ` +
-      "nothing was changed, and what was acknowledged since the last mark may be damaged too",
+      `nothing was changed, and what was acknowledged since the last mark may be damaged too. ${waysOut}`,
   );
 }
+
+/** What an operator can do who has no other copy: to give something up is his decision, never ours. */
+const waysOut =
+  "To go on with what the segments hold, and give up what only the journal held, put one empty file 0000.journal in its place";
 
 /** One file of the ring, read through a window. */
 class RingReader {
