@@ -43,8 +43,8 @@ export interface KeyRules {
   readonly key: Key;
   readonly topic: string;
   readonly partition: number;
-  /** As the topic was created. */
-  readonly durability: "fsync" | "replicated";
+  /** When it came into being; unknown where a change of it had no answer. */
+  readonly durability: "fsync" | "replicated" | "unknown";
   /** Old records may go by themselves. */
   readonly isRetained: boolean;
   /** The key that had this topic and partition before it was deleted. */

@@ -14,7 +14,7 @@ const bugsFolder = fileURLToPath(new URL(".", import.meta.url));
 
 /** A bug that survives so many has not been found. */
 const seedsMax = 120;
-const historiesMax = 12_000;
+const historiesMax = 4_000;
 /** A patch without a bug must survive so many. */
 const soundSeeds = 30;
 const soundHistories = 1_000;

@@ -108,8 +108,11 @@ class Administrator {
   async #alterDurability(topic: Topic): Promise<void> {
     const durability = this.#life.random.pick(["fsync", "replicated"] as const);
     const operation = { f: "alter-durability", value: topic.keys, durability } as const;
+    const before = topic.durability;
+    topic.durability = "unknown";
     await this.#change(operation, async () => {
       await this.#varve.admin.alterConfigs(topic.plan.name, { set: { durability } });
+      if (before !== "unknown") topic.durability = durability;
       return operation;
     });
   }

@@ -10,6 +10,8 @@ export interface Topic {
   topicId: TopicId | undefined;
   /** By partition, of the present incarnation or, while there is none, the last one. */
   keys: readonly Key[];
+  /** As far as the administrator has changed it; unknown from a change without an answer on. */
+  durability: KeyRules["durability"];
   /** Counts the attempts to make it: what was read across one may be of either incarnation. */
   incarnation: number;
   /** Whether it exists, as far as anybody knows. */
@@ -22,7 +24,7 @@ export class Topics {
   #keys = 0;
 
   constructor(plans: readonly TopicPlan[]) {
-    this.all = plans.map((plan) => ({ plan, topicId: undefined, keys: [], incarnation: 0, isThere: false }));
+    this.all = plans.map((plan) => ({ plan, topicId: undefined, keys: [], durability: plan.durability, incarnation: 0, isThere: false }));
   }
 
   get haveBeenMade(): boolean {
@@ -44,7 +46,8 @@ export class Topics {
     const rules: KeyRules[] = [];
     for (let partition = known.length; partition < partitionCount; partition++) {
       const key = this.#keys++;
-      const { name, durability, isRetained } = topic.plan;
+      const { name, isRetained } = topic.plan;
+      const { durability } = topic;
       this.#byKey.set(key, { topic, topicId, partition });
       rules.push({ key, topic: name, partition, durability, isRetained, predecessor: isNew ? (predecessors[partition] ?? null) : null });
     }

@@ -160,6 +160,7 @@ function durabilityDuring(
   rules: KeyState,
   span: Span,
 ): "fsync" | "replicated" | undefined {
+  if (rules.durability === "unknown") return undefined;
   let sure = rules.durability;
   for (const call of alterations) {
     if (!call.operation.value.includes(rules.key) || call.type === "fail" || call.invoked > span.completed) continue;
