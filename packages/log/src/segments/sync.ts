@@ -35,7 +35,7 @@ async function syncTaken(state: LogState, unsynced: Unsynced, before: Promise<vo
     ...unsynced.sideFiles.map((path) => syncIfThere(disk, path)),
   ];
   if (unsynced.active) waits.push(state.file.sync());
-  if (epochs !== undefined) waits.push(replaceFile(disk, `${state.folder}/${epochCheckpointName}`, epochs, true));
+  if (epochs !== undefined) waits.push(replaceEpochs(state, epochs, before));
   const checkpoint = checkpointWhenDue(state);
   if (checkpoint !== undefined) waits.push(checkpoint);
   const ends = await Promise.allSettled(waits);
@@ -50,6 +50,12 @@ async function syncTaken(state: LogState, unsynced: Unsynced, before: Promise<vo
   // What was dirty at the call and is not in `unsynced` is with a sync that began earlier.
   await before;
   for (const file of unsynced.sealed) await file.close();
+}
+
+/** Behind the sync before it, which may be writing an older state of the same file. */
+async function replaceEpochs({ folder, context }: LogState, epochs: Uint8Array, before: Promise<void>): Promise<void> {
+  await before.catch(() => {});
+  await replaceFile(context.ports.disk, `${folder}/${epochCheckpointName}`, epochs, true);
 }
 
 /** A sync that failed for want of room leaves everything as dirty as it was. */

@@ -49,6 +49,23 @@ test("an answer to a second sync waits for the first one's files", async () => {
   });
 });
 
+test("syncs that overlap write the leader epochs one after the other, and the later one last", async () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const world = machine(seed);
+    await world.run(async (ports) => {
+      await ports.disk.makeFolder(folder);
+      const log = await createSegmentedLog(contextOf(ports), folder, topicConfig(), zero);
+      const syncs = [1, 2, 3].map((epoch) => {
+        log.appendStamped(batchAt(log.logEnd, { epoch }));
+        return log.sync();
+      });
+      await Promise.all(syncs);
+      const written = new TextDecoder().decode(world.disk.contents(`${folder}/leader-epoch-checkpoint`, "durable"));
+      expect(written).toBe("0\n3\n1 0\n2 1\n3 2\n");
+    });
+  }
+});
+
 test("a full disk fails the append and nothing else: cut back, the log goes on where it was", async () => {
   const world = machine();
   await world.run(async (ports) => {
