@@ -24,7 +24,7 @@ const outside: readonly RegExp[] = [
   /^packages\/proto\/src\/descriptor\.gen\.ts$/,
 ];
 /** Suites for tests. */
-const suites = /^packages\/runtime\/src\/contract\//;
+const suites = /^packages\/[a-z-]+\/src\/contract\//;
 
 function modulesWithCode(): readonly string[] {
   return readdirSync(join(root, "packages"))
