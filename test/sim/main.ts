@@ -1,11 +1,12 @@
 // `npm run sim -- --seeds N [--first-seed N] [--jobs N] [--trace]`: runs seeds, prints what happened in them and a last line
 // `sim: N seeds, 0 violations, …`, and exits with 1 when there was a violation. With --trace one seed shows its last events, its
-// server's log lines, and leaves its history behind.
+// server's log lines, and leaves its history behind. `--bugs [part of a name …]` hunts the planted bugs instead.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { toNdjson } from "../workload/history.ts";
+import { runBugs } from "./bugs/run.ts";
 import { Report } from "./report.ts";
 import { runSeed } from "./run-seed.ts";
 import { runSeeds } from "./workers.ts";
@@ -24,14 +25,17 @@ function integer(name: string, text: string): number {
 }
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
     options: {
       seeds: { type: "string", default: "1" },
       "first-seed": { type: "string", default: "1" },
       jobs: { type: "string", default: String(availableParallelism()) },
       trace: { type: "boolean", default: false },
+      bugs: { type: "boolean", default: false },
     },
   });
+  if (values.bugs) return runBugs(positionals);
   const count = integer("seeds", values.seeds);
   const first = integer("first-seed", values["first-seed"]);
   const seeds = Array.from({ length: count }, (_, at) => first + at);

@@ -218,6 +218,16 @@ class SeedRun {
       isDown = true;
     });
     await this.#within("the server did not stop", () => isDown);
+    this.#checkFolders();
+  }
+
+  /** Nothing of a topic that was deleted is left on the disk. */
+  #checkFolders(): void {
+    const topicIds = new Set<string | undefined>(this.#shared.topics.all.map(({ topicId }) => topicId));
+    for (const folder of this.#world.node("broker").disk.root.names()) {
+      const topicId = /^(.{22})-\d+$/.exec(folder)?.[1];
+      if (topicId !== undefined && !topicIds.has(topicId)) this.#report(`${folder} is left of a topic that was deleted`);
+    }
   }
 
   async #within(problem: string, condition: () => boolean): Promise<void> {

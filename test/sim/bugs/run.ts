@@ -122,7 +122,8 @@ async function tryPatch(name: string): Promise<boolean> {
   return isGood;
 }
 
-async function main(parts: readonly string[]): Promise<number> {
+/** @param parts of the names of those to try; all of them when there are none. @returns the exit code. */
+export async function runBugs(parts: readonly string[]): Promise<number> {
   const names = readdirSync(bugsFolder)
     .filter((name) => name.endsWith(".patch") && (parts.length === 0 || parts.some((part) => name.includes(part))))
     .sort();
@@ -132,4 +133,4 @@ async function main(parts: readonly string[]): Promise<number> {
   return failed === 0 && names.length > 0 ? 0 : 1;
 }
 
-process.exitCode = await main(process.argv.slice(2));
+if (import.meta.main) process.exitCode = await runBugs(process.argv.slice(2));

@@ -14,12 +14,15 @@ import type { Topic } from "./topics.ts";
 /** A change without an answer may come late; so long after it nothing of it can be on its way any more. */
 const lateChangeMs = 30_000;
 const partitionsMax = 12;
+/** A topic that is deleted before there are faults, and must never be seen again. */
+const goneTopic = "gone";
 
 export const administering: ClientLoop = async (life) => {
   const { shared, ports, random } = life;
   const varve = await reach(life);
   const admin = new Administrator(life, varve);
   for (const topic of shared.topics.all) if (topic.topicId === undefined) await admin.make(topic);
+  await admin.makeAndDelete(goneTopic);
   while (!shared.isOver()) {
     await sleep(ports.clock, random.exponential(shared.configuration.adminPauseMs));
     await admin.operate();
@@ -51,6 +54,12 @@ class Administrator {
     // Near the end a topic would come too late to be used again.
     if (topic.plan.isRemade && shared.world.nowMs < busyMs * 0.8) return this.#delete(topic);
     return this.#listOffsets(topic);
+  }
+
+  /** A topic whose making and end are answered. */
+  async makeAndDelete(name: string): Promise<void> {
+    const made = await this.#try(() => this.#varve.admin.createTopic({ name, partitions: 2 }));
+    if (made.kind === "done") await this.#try(() => this.#varve.admin.deleteTopic(name));
   }
 
   /** Makes a topic and waits until it is there. */
@@ -163,6 +172,7 @@ class Administrator {
       "list-topics": async () => {
         const listed = await admin.listTopics();
         if (!listed.some((summary) => summary.name === name)) shared.report(`topic ${name} is not listed`);
+        if (listed.some((summary) => summary.name === goneTopic)) shared.report("a topic that was deleted is listed");
       },
       "describe-topic": async () => {
         const { partitions, topicId } = await admin.describeTopic(name);
