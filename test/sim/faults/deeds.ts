@@ -79,11 +79,11 @@ export const deeds: Readonly<Record<FaultKind, Deed>> = {
   "disk-stall": ({ broker, random }) => broker.disk.stall(random.exponential(4_000)),
   "slow-disk": (context) => {
     const { world, broker, random } = context;
-    const before = broker.disk.faults;
-    broker.disk.faults = { ...before, syncMs: random.pick([50, 300]), writeMs: 20, readMs: random.pick([5, 50]) };
+    const slow = { ...broker.disk.faults, syncMs: random.pick([50, 300]), writeMs: 20, readMs: random.pick([5, 50]) };
+    broker.disk.faults = slow;
     world.trace.count("disk.fault.slowed");
     later(context, () => {
-      broker.disk.faults = before;
+      if (broker.disk.faults === slow) broker.disk.faults = world.faults.disk;
     });
   },
   "sync-failure": ({ broker }) => broker.disk.failNextSync(),

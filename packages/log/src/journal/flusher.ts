@@ -185,25 +185,14 @@ export class Flusher {
     return aged === undefined ? [] : [aged];
   }
 
-  /**
-   * Has the oldest files used again, as many as are void, when the ring needs it: one checkpoint for all of them. The file that is being
-   * written is among them only when no round can be. @returns whether it did.
-   */
+  /** Has the oldest file used again, when the ring needs it and all of its frames are void. @returns whether it did. */
   async #free(): Promise<boolean> {
     const { ring, saveCheckpoint, firstWaitingLsn, onFreed } = this.#options;
-    if (!this.#ringIsFull()) return false;
-    const { used } = ring;
-    const usable = this.#isStarved ? used.length : used.length - 1;
-    let count = 0;
-    while (count < usable && isFreeable(used[count]!)) count++;
-    if (count === 0) return false;
-    const freed = used.slice(0, count);
-    await saveCheckpoint(used[count]?.firstLsn ?? firstWaitingLsn());
-    for (const file of freed) {
-      // The last one may have been written again meanwhile.
-      if (!isFreeable(file)) break;
-      ring.release(file);
-    }
+    const file = ring.oldest;
+    if (!this.#ringIsFull() || file === undefined || !isFreeable(file)) return false;
+    await saveCheckpoint(ring.secondOldestLsn ?? firstWaitingLsn());
+    if (file !== ring.oldest || !isFreeable(file)) return true;
+    ring.release(file);
     this.#isStarved = false;
     onFreed();
     return true;

@@ -98,9 +98,9 @@ export class Ring {
     return this.#used[0];
   }
 
-  /** Files that hold frames, oldest first; the last one is being written. */
-  get used(): readonly RingFile[] {
-    return this.#used;
+  /** lsn of the oldest frame that stays when `oldest` goes; undefined when none does. */
+  get secondOldestLsn(): number | undefined {
+    return this.#used[1]?.firstLsn;
   }
 
   /** Where a round of so many bytes goes; undefined when it must wait for a file. The place is used up. */
