@@ -6,7 +6,7 @@ import { faultKinds } from "./faults/kinds.ts";
 /** What disks and networks do by themselves, or because of a deed. */
 const worldFaults: readonly string[] = [
   ...["power-cut", "dropped", "torn", "reordered", "entry-dropped", "done-after-death", "full", "stall", "stall-all", "slowed"],
-  ...["sync-failed", "bit-flip"],
+  ...["sync-failed", "bit-flip", "bad-sector"],
 ]
   .map((fault) => `disk.fault.${fault}`)
   .concat(

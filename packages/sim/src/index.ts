@@ -32,7 +32,7 @@
 // Code that runs here waits for ports and for nothing else: a dynamic import, say, is the platform's time, and no seed repeats it.
 
 export * from "./clock.ts";
-export { type PowerCut, unsyncedChangesMax } from "./disk/content.ts";
+export { type PowerCut, sectorBytes, unsyncedChangesMax } from "./disk/content.ts";
 export * from "./disk/faults.ts";
 export * from "./disk/sim-disk.ts";
 export * from "./disk-only.ts";

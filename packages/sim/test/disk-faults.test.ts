@@ -1,7 +1,7 @@
 // Shows each fault of the disk: that it happens when it is asked for, that it is counted, and what it leaves.
 
 import type { Disk, DiskFile } from "@varve/runtime";
-import { diskOnly, drawDiskFaults, Random, soundDisk, unsyncedChangesMax } from "@varve/sim";
+import { diskOnly, drawDiskFaults, Random, sectorBytes, soundDisk, unsyncedChangesMax } from "@varve/sim";
 import { describe, expect, test } from "vitest";
 import { turn } from "./platform.ts";
 
@@ -173,6 +173,24 @@ describe("slowness and refusals", () => {
       expect(await file.read(new Uint8Array(2), 1)).toBe(2);
     });
     expect(machine.trace.counts.get("disk.fault.read-failed")).toBe(1);
+  });
+
+  test("a sector that was spoiled cannot be read, its neighbours can, until it is written as a whole", async () => {
+    const machine = diskOnly({ seed: 1, turn });
+    await machine.run(async ({ disk }) => {
+      const file = await disk.open("a", "create");
+      file.writeSync(new Uint8Array(3 * sectorBytes).fill(1), 0);
+      await file.sync();
+      machine.disk.spoil("a", sectorBytes + 7);
+      await expect(file.read(new Uint8Array(2), sectorBytes - 1)).rejects.toMatchObject({ kind: "unreadable", path: "a" });
+      expect(await file.read(new Uint8Array(sectorBytes), 0)).toBe(sectorBytes);
+      expect(await file.read(new Uint8Array(sectorBytes), 2 * sectorBytes)).toBe(sectorBytes);
+      file.writeSync(new Uint8Array(sectorBytes - 1), sectorBytes);
+      await expect(file.read(new Uint8Array(1), sectorBytes)).rejects.toMatchObject({ kind: "unreadable" });
+      file.writeSync(new Uint8Array(sectorBytes), sectorBytes);
+      expect(await file.read(new Uint8Array(3 * sectorBytes), 0)).toBe(3 * sectorBytes);
+    });
+    expect(machine.trace.counts.get("disk.fault.bad-sector")).toBe(1);
   });
 
   test("a disk that stands still completes nothing until it moves again", async () => {

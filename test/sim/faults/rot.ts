@@ -1,5 +1,5 @@
-// Bits that turn on the disk of a running broker, where it can be said what is legal: in segments that were closed long ago, hence lie
-// below the mark. The broker must find them, never serve them, and go on with the rest.
+// Bits that turn, and sectors that cannot be read any more, on the disk of a running broker, where it can be said what is legal: in
+// segments that were closed long ago, hence lie below the mark. The broker must find them, never serve them, and go on with the rest.
 
 import type { PartitionId, TopicId } from "@varve/model";
 import { partitionKey } from "@varve/model";
@@ -8,6 +8,8 @@ import type { SupervisedServer } from "../server.ts";
 
 /** A segment is left alone until nothing was written to it for so long while the broker was up: by then its mark is durable. */
 const quietMs = 20_000;
+/** How often it is a sector instead of a bit. */
+const sectorShare = 0.3;
 
 export class Rot {
   readonly #world: World;
@@ -36,7 +38,7 @@ export class Rot {
     return this.#damaged.size > 0;
   }
 
-  /** Turns a bit of some closed segment, if there is one. */
+  /** Turns a bit of some closed segment, if there is one, or takes a sector of it away. */
   flip(): void {
     if (this.#server.upForMs < quietMs) return;
     const segments = this.#closedSegments();
@@ -44,7 +46,9 @@ export class Rot {
     const { folder, path } = this.#random.pick(segments);
     const bytes = this.#broker.disk.contents(path).length;
     this.#damaged.add(folder);
-    this.#broker.disk.flipBit(path, this.#random.below(bytes), this.#random.below(8));
+    const { disk } = this.#broker;
+    if (this.#random.chance(sectorShare)) disk.spoil(path, this.#random.below(bytes));
+    else disk.flipBit(path, this.#random.below(bytes), this.#random.below(8));
   }
 
   #closedSegments(): readonly { readonly folder: string; readonly path: string }[] {

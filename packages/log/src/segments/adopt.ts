@@ -35,6 +35,8 @@ async function takeAll(state: LogState): Promise<string | undefined> {
   for (;;) {
     const { activeFileBytes, segments } = state.residue!;
     const done = await takeSegment(state, activeFileBytes);
+    // What cannot be read now may be whole: only who has read it may say that it is to be cut.
+    if (done.hole !== undefined) throw done.hole;
     if (done.kind === "bad") return `${state.active.path} at byte ${done.bytes}: ${done.problem}`;
     const next = segments[0];
     if (next === undefined) return undefined;

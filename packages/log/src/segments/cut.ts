@@ -91,7 +91,7 @@ async function findCutPlace(state: LogState, end: Offset): Promise<CutPlace | un
   if (end === segment.base) return { segment, bytes: 0, offset: segment.base };
   const from = await indexedPlace(state, segment, end - 1);
   let place: CutPlace = { segment, ...from };
-  await scanWithGaps(state, segment, from, segment.bytes, (batch, at, sizeBytes, position) => {
+  const { hole } = await scanWithGaps(state, segment, from, segment.bytes, (batch, at, sizeBytes, position) => {
     const baseOffset = baseOffsetOf(batch, at) as Offset;
     if (lastOffsetOf(batch, at) >= end) {
       if (baseOffset <= end) place = { segment, bytes: position, offset: baseOffset };
@@ -100,6 +100,8 @@ async function findCutPlace(state: LogState, end: Offset): Promise<CutPlace | un
     place = { segment, bytes: position + sizeBytes, offset: (lastOffsetOf(batch, at) + 1) as Offset };
     return "go-on";
   });
+  // What cannot be read now may be read later: nothing is cut because of it.
+  if (hole !== undefined) throw hole;
   return place;
 }
 
@@ -182,11 +184,12 @@ async function reopenSegment(state: LogState, { segment, bytes, offset }: CutPla
   const first = await readBatchAt(state, segment, 0);
   const active = (await atLastEntry(state, segment, bytes, offset, nowMs)) ?? fresh;
   const from = { bytes: active.bytes, offset: active.bytes === 0 ? segment.base : undefined };
-  await scanWithGaps(state, segment, from, bytes, (batch, at, sizeBytes, position) => {
+  const { hole } = await scanWithGaps(state, segment, from, bytes, (batch, at, sizeBytes, position) => {
     active.bytes = position;
     active.note(batch, at, sizeBytes, state.config["index.interval.bytes"]);
     return "go-on";
   });
+  if (hole !== undefined) throw hole;
   active.bytes = bytes;
   active.end = offset;
   if (first !== undefined) active.firstTimestampMs = maxTimestampOf(first, 0);

@@ -2,6 +2,8 @@
 // searches for something that looks like a batch: what clients store may look like one.
 
 import { baseOffsetOf, batchHeaderBytes, batchSize, lastOffsetOf } from "@varve/record";
+import { DiskError } from "@varve/runtime";
+import { unlessUnreadable } from "./holes.ts";
 import { type BatchVisitor, batchBytesMax, batchProblem, type ScanEnd, type ScanPlace, scanBatches } from "./scan.ts";
 import type { LogState, SegmentView } from "./state.ts";
 
@@ -66,8 +68,8 @@ export async function scanWithGaps(
   for (;;) {
     const done = await scanBatches(state.context, segment.path, place, end, visit);
     if (done.kind !== "bad") return done;
-    const next = await behindByLength(state, segment, done.bytes, done.offset ?? segment.base);
-    if (next === undefined || next.bytes >= end) return done;
+    const next = await unlessUnreadable(behindByLength(state, segment, done.bytes, done.offset ?? segment.base));
+    if (next === undefined || next instanceof DiskError || next.bytes >= end) return done;
     place = { bytes: next.bytes, offset: next.baseOffset };
   }
 }

@@ -3,8 +3,11 @@
 
 import { CorruptionError, type Offset } from "@varve/model";
 import { lastOffsetOf } from "@varve/record";
+import { DiskError } from "@varve/runtime";
 import type { ReadResult } from "../log.ts";
 import { auditEpochs, epochProblem } from "./epoch-audit.ts";
+import { readBatchAt } from "./gaps.ts";
+import { nothingRead, readUpToHole, unlessUnreadable } from "./holes.ts";
 import { type IndexedBatch, indexedAtOrBelow } from "./index-lookup.ts";
 import { rebuildIndex } from "./rebuild-indexes.ts";
 import { findNextWhole } from "./resync.ts";
@@ -105,7 +108,8 @@ class DiskRead {
     const { compression } = this.#state.context.ports;
     const left = segment.bytes - this.#position;
     const buffer = new Uint8Array(Math.max(0, Math.min(this.#bytesWanted, left)));
-    const held = left > 0 ? await this.#state.context.files.read(segment.path, buffer, this.#position) : 0;
+    const { files } = this.#state.context;
+    const { bytes: held, hole } = left > 0 ? await readUpToHole(files, segment.path, buffer, this.#position) : nothingRead;
     let at = 0;
     let first = -1;
     let nextOffset: number = this.#from;
@@ -115,6 +119,7 @@ class DiskRead {
         if (first >= 0) break;
         this.#position += at;
         if (judged.kind === "bad") return this.#meetBad(segment, judged.problem);
+        if (hole !== undefined) return this.#meetBad(segment, hole.message, hole);
         if (held < buffer.length) return this.#meetBad(segment, `the file ends ${left - held} bytes before its length`);
         this.#bytesWanted = Math.max(this.#bytesWanted, judged.kind === "more" ? judged.bytesWanted : 0);
         return undefined;
@@ -144,6 +149,7 @@ class DiskRead {
     if (at < held) return this.#served(buffer, 0, 0, this.#from);
     this.#position += at;
     if (this.#position < segment.bytes && held === buffer.length) return undefined;
+    if (hole !== undefined) return this.#meetBad(segment, hole.message, hole);
     return this.#meetBad(segment, `the segment ends here, before offset ${this.#from}`);
   }
 
@@ -161,8 +167,11 @@ class DiskRead {
     return `the batch ends at offset ${lastOffsetOf(bytes, at)}, the index says ${this.#anchor.lastOffset}`;
   }
 
-  /** At the present position stands no batch that may be served. @returns undefined when the walk goes on elsewhere. */
-  async #meetBad(segment: SegmentView, problem: string): Promise<ReadResult | undefined> {
+  /**
+   * At the present position stands no batch that may be served, or one that the disk cannot read.
+   * @returns undefined when the walk goes on elsewhere. @throws {DiskError} `hole`, when no way on can be found behind it.
+   */
+  async #meetBad(segment: SegmentView, problem: string, hole?: DiskError): Promise<ReadResult | undefined> {
     const anchor = this.#anchor;
     if (anchor !== undefined) {
       // The index led here, so it may be the index that is wrong: come to the same place from further back.
@@ -175,12 +184,25 @@ class DiskRead {
     this.#damageSeen = true;
     const expected = (this.#expected ?? segment.base) as Offset;
     const next = await findNextWhole(this.#state, segment, this.#position, expected);
+    if (hole !== undefined && next === undefined && !(await this.#goesOnBehind(segment, expected))) throw hole;
     const tailStart = this.#state.tail.start ?? segment.end;
     const resumeAt = Math.min(next?.baseOffset ?? segment.end, tailStart > expected ? tailStart : segment.end) as Offset;
     const result = this.#damaged(segment.path, this.#position, problem, expected, resumeAt);
     if (next === undefined || resumeAt > this.#from) return result;
     this.#goTo(next.bytes, next.baseOffset);
     return undefined;
+  }
+
+  /**
+   * Whether anything can be read behind a segment whose rest cannot be. A disk that reads nothing is out of order for now, and a range that
+   * is remembered as damaged stays so.
+   */
+  async #goesOnBehind(segment: SegmentView, expected: Offset): Promise<boolean> {
+    if ((this.#state.tail.start ?? 0) > expected) return true;
+    const next = this.#state.segmentOf(segment.end);
+    if (next === undefined || next.base < segment.end) return false;
+    const batch = await unlessUnreadable(readBatchAt(this.#state, next, 0));
+    return batch !== undefined && !(batch instanceof DiskError);
   }
 
   #damaged(file: string, position: number, problem: string, from: Offset, resumeAt: Offset): ReadResult {

@@ -1,7 +1,8 @@
 // Finds the way on behind damage: the next batch of a segment that is whole, by the bad one's own length or by the offset index.
 
-import { stepBudgetMs, turn } from "@varve/runtime";
+import { DiskError, stepBudgetMs, turn } from "@varve/runtime";
 import { behindByLength, type WholeBatch, wholeAt } from "./gaps.ts";
+import { unlessUnreadable } from "./holes.ts";
 import { indexedBehind } from "./index-lookup.ts";
 import type { LogState, SegmentView } from "./state.ts";
 
@@ -15,7 +16,7 @@ export async function findNextWhole(
   position: number,
   offset: number,
 ): Promise<WholeBatch | undefined> {
-  const next = await behindByLength(state, segment, position, offset);
+  const next = orNone(await unlessUnreadable(behindByLength(state, segment, position, offset)));
   const { clock } = state.context.ports;
   let turnedMs = clock.monotonicMs();
   for (
@@ -25,11 +26,16 @@ export async function findNextWhole(
   ) {
     // A length that points behind the next indexed batch is not to be believed.
     if (next !== undefined && next.bytes <= indexed.bytes) return next;
-    const whole = await wholeAt(state, segment, indexed.bytes, offset, indexed.lastOffset);
+    const whole = orNone(await unlessUnreadable(wholeAt(state, segment, indexed.bytes, offset, indexed.lastOffset)));
     if (whole !== undefined) return whole;
     if (clock.monotonicMs() - turnedMs < stepBudgetMs) continue;
     await turn(clock);
     turnedMs = clock.monotonicMs();
   }
   return next;
+}
+
+/** A batch that cannot be read is none. */
+function orNone(found: WholeBatch | undefined | DiskError): WholeBatch | undefined {
+  return found instanceof DiskError ? undefined : found;
 }

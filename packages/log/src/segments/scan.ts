@@ -3,7 +3,8 @@
 
 import type { Compression } from "@varve/model";
 import { baseOffsetOf, batchHeaderBytes, batchSize, checkStoredBatch, lastOffsetOf } from "@varve/record";
-import { type Clock, stepBudgetMs, turn } from "@varve/runtime";
+import { type Clock, type DiskError, stepBudgetMs, turn } from "@varve/runtime";
+import { readUpToHole } from "./holes.ts";
 import type { OpenFiles } from "./open-files.ts";
 
 /** A batch that claims more than this is damaged: twice the largest `max.message.bytes`. */
@@ -28,6 +29,8 @@ export interface ScanEnd {
   readonly kind: "end" | "stopped" | "bad";
   /** What is wrong at `bytes`; empty unless `bad`. */
   readonly problem: string;
+  /** What is wrong is that the disk cannot read there. */
+  readonly hole?: DiskError;
 }
 
 /**
@@ -64,7 +67,7 @@ export async function scanBatches(
   let turnedMs = ports.clock.monotonicMs();
   while (position < end) {
     const wanted = Math.min(buffer.length, end - position);
-    const read = await files.read(path, buffer.subarray(0, wanted), position);
+    const { bytes: read, hole } = await readUpToHole(files, path, buffer.subarray(0, wanted), position);
     let at = 0;
     let outcome: BatchOutcome = needsMore;
     while (at < read) {
@@ -84,8 +87,10 @@ export async function scanBatches(
     position += at;
     if (outcome.kind === "stopped") return { bytes: position, offset, kind: "stopped", problem: "" };
     if (outcome.kind === "bad") return { bytes: position, offset, kind: "bad", problem: outcome.problem };
-    if (read < wanted && at === read) {
-      return { bytes: position, offset, kind: "bad", problem: `the file ends here, ${end - position} bytes before its length` };
+    if (hole !== undefined) return { bytes: position, offset, kind: "bad", problem: hole.message, hole };
+    if (read < wanted) {
+      const problem = `the file ends ${end - position - (read - at)} bytes before its length`;
+      return { bytes: position, offset, kind: "bad", problem };
     }
     const bytesWanted = Math.max(outcome.kind === "more" ? outcome.bytesWanted : 0, Math.min(scanBytes, end - position));
     if (bytesWanted > buffer.length) buffer = new Uint8Array(bytesWanted);

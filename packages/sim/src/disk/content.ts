@@ -10,6 +10,8 @@ export type PowerCut = "drop" | "keep" | "draw";
 export type Tally = (fault: string) => void;
 
 const bytesMin = 512;
+/** What a disk loses at once when it cannot read a place any more. */
+export const sectorBytes = 4_096;
 /** Of more unsynced changes of a file or folder the oldest are written by the system, as real ones do after a while. */
 export const unsyncedChangesMax = 4_096;
 
@@ -57,6 +59,8 @@ export class Content {
   modifiedMs = 0;
   /** Whether a folder names it: what has no name takes no space. */
   isNamed = true;
+  /** Numbers of the sectors that cannot be read until they are written as a whole. */
+  readonly #badSectors = new Set<number>();
 
   /** Length that processes see. */
   get size(): number {
@@ -75,14 +79,30 @@ export class Content {
 
   /** @param sequence numbers the change; rises from change to change. */
   write(sequence: number, bytes: Uint8Array, position: number): void {
+    for (const sector of this.#badSectors) {
+      if (position <= sector * sectorBytes && position + bytes.length >= (sector + 1) * sectorBytes) this.#badSectors.delete(sector);
+    }
     this.#cached.write(bytes, position);
     this.#add({ kind: "write", sequence, position, bytes: bytes.slice() });
   }
 
   /** Cuts the content, or lengthens it with zeros. */
   resize(sequence: number, length: number): void {
+    for (const sector of this.#badSectors) if (sector * sectorBytes >= length) this.#badSectors.delete(sector);
     this.#cached.resize(length);
     this.#add({ kind: "resize", sequence, length });
+  }
+
+  /** The sector that holds byte `position` cannot be read any more. */
+  spoil(position: number): void {
+    this.#badSectors.add(Math.floor(position / sectorBytes));
+  }
+
+  /** Whether a read of so many bytes touches no sector that cannot be read. */
+  canRead(bytes: number, position: number): boolean {
+    const end = Math.min(position + bytes, this.#cached.size);
+    for (const sector of this.#badSectors) if (sector * sectorBytes < end && (sector + 1) * sectorBytes > position) return false;
+    return true;
   }
 
   /** @returns how many bytes it read: fewer than asked for only at the end. */

@@ -61,7 +61,8 @@ export class FilePort implements DiskFile {
     const { disk, life } = this.#owner;
     return this.#run(() =>
       disk.look(life, disk.faults.readMs, () => {
-        if (disk.readFails()) throw new DiskError("unreadable", this.path, `the read of ${into.length} bytes at ${position} failed`);
+        if (disk.readFails() || !this.#content.canRead(into.length, position))
+          throw new DiskError("unreadable", this.path, `the read of ${into.length} bytes at ${position} failed`);
         return this.#content.read(into, position);
       }),
     );

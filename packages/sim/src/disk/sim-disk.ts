@@ -141,6 +141,12 @@ export class SimDisk {
     this.overwrite(path, position, Uint8Array.of(byte ^ (1 << bit)), "disk.fault.bit-flip");
   }
 
+  /** The sector that holds this byte of a file cannot be read any more, until it is written as a whole. */
+  spoil(path: string, position: number): void {
+    this.count("disk.fault.bad-sector");
+    this.file(path).spoil(position);
+  }
+
   /** Puts other bytes into a file, in the cache and on the disk: a lost, a stale or a misdirected write. Does not lengthen it. */
   overwrite(path: string, position: number, bytes: Uint8Array, fault = "disk.fault.overwrite"): void {
     this.count(fault);
