@@ -35,6 +35,8 @@ export interface FetchRequest {
   readonly maxWaitMs: number;
   readonly minBytes: number;
   readonly maxBytes: number;
+  /** Asked whenever records are gathered: what whoever sends the answer can take by then, should it be less than `maxBytes`. */
+  readonly bytesMaxNow?: () => number;
   readonly entries: readonly FetchEntry[];
 }
 

@@ -16,6 +16,7 @@ import type { Ports } from "@varve/runtime";
 import { AnswerDeadlines } from "./answer-deadlines.ts";
 import { TopicsApplier } from "./appliers/topics.ts";
 import type { BrokerContext } from "./context.ts";
+import { FetchRoom } from "./fetch-room.ts";
 import { deleteRecords } from "./handlers/delete-records.ts";
 import { fetch } from "./handlers/fetch.ts";
 import { listOffsets } from "./handlers/list-offsets.ts";
@@ -60,6 +61,7 @@ export function createBroker(
     partitions,
     controller,
     deadlines,
+    fetchRoom: new FetchRoom(clock),
     producerIds: new ProducerIds(controller, life.signal),
     metrics: {
       producedBytes: metrics.counter({ name: "varve_produced_bytes_total", help: "Bytes of record batches that were appended." }),

@@ -4,6 +4,7 @@ import type { LogStore } from "@varve/log";
 import type { Compression, NodeId } from "@varve/model";
 import type { Clock, Counter, Logger } from "@varve/runtime";
 import type { AnswerDeadlines } from "./answer-deadlines.ts";
+import type { FetchRoom } from "./fetch-room.ts";
 import type { ControllerConnection } from "./metadata-feed.ts";
 import type { Partitions } from "./partitions.ts";
 import type { ProducerIds } from "./producer-ids.ts";
@@ -25,5 +26,6 @@ export interface BrokerContext {
   readonly controller: ControllerConnection;
   readonly producerIds: ProducerIds;
   readonly deadlines: AnswerDeadlines;
+  readonly fetchRoom: FetchRoom;
   readonly metrics: BrokerMetrics;
 }

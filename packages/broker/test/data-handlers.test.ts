@@ -5,6 +5,7 @@ import { type Offset, toOffset } from "@varve/model";
 import { BatchBuilder, readRecords } from "@varve/record";
 import { nodeCompression } from "@varve/runtime/node";
 import { describe, expect, test } from "vitest";
+import { gatheringBytesMax } from "../src/fetch-room.ts";
 import {
   batchOf,
   FakeController,
@@ -120,6 +121,37 @@ describe("a fetch", () => {
       await sleep(1_000);
       await broker.api.produce({ ...produceAll, entries: [entry(batchOf(["news"]))] }, signal);
       expect(valuesOf(await waiting)).toEqual(["news"]);
+    }));
+
+  test("of the thousand that wake at one append, those gather whose answers fit into the room for it, then the next", () =>
+    run(async ({ broker }) => {
+      const maxBytes = 6_000_000;
+      let gathering = 0;
+      let gatheringMax = 0;
+      const answers = Array.from({ length: 1_000 }, async () => {
+        let gathered = 0;
+        const bytesMaxNow = () => {
+          // The first time there is nothing yet.
+          gathered += 1;
+          if (gathered > 1) gathering += 1;
+          gatheringMax = Math.max(gatheringMax, gathering);
+          return maxBytes;
+        };
+        const results = await broker.api.fetch({ ...fetchOf(0, { maxWaitMs: 60_000, maxBytes }), bytesMaxNow }, signal);
+        gathering -= 1;
+        return valuesOf(results);
+      });
+      await broker.api.produce({ ...produceAll, entries: [entry(batchOf(["first"]))] }, signal);
+      expect(new Set((await Promise.all(answers)).map(String))).toEqual(new Set(["first"]));
+      expect(gatheringMax).toBeGreaterThan(1);
+      expect(gatheringMax).toBeLessThanOrEqual(Math.floor(gatheringBytesMax / maxBytes));
+    }));
+
+  test("that asks for more than there is room for gathers alone", () =>
+    run(async ({ broker }) => {
+      await broker.api.produce({ ...produceAll, entries: [entry(batchOf(["a"]))] }, signal);
+      const answers = [2, 1, 2].map((times) => broker.api.fetch(fetchOf(0, { maxBytes: times * gatheringBytesMax }), signal));
+      expect((await Promise.all(answers)).map(valuesOf)).toEqual([["a"], ["a"], ["a"]]);
     }));
 
   test("that comes between an append and its commit is answered by that commit", async () => {

@@ -5,7 +5,7 @@ import type { FetchRequest, FetchResult } from "@varve/api";
 import { ClusterError, type ErrorCode, type Failure, invariant } from "@varve/model";
 import type { IncomingStream, StreamStatus } from "@varve/runtime";
 import { type DecodedFetch, decodeFetchRequest, encodeFetchResponse, type FetchResponse } from "./fetch-codec.ts";
-import { fetchBytesUnderPressureMax, fetchCreditBytesMax, fetchInFlightMax, initialCreditBytes } from "./limits.ts";
+import { fetchBytesMax, fetchBytesUnderPressureMax, fetchCreditBytesMax, fetchInFlightMax, initialCreditBytes } from "./limits.ts";
 import { drainingMessage, type ServedContext, type ServedStream } from "./served-stream.ts";
 import { failedStatus, okStatus, toClusterError } from "./status.ts";
 import type { RefusalReason } from "./transport-metrics.ts";
@@ -46,6 +46,8 @@ export class FetchStream implements ServedStream {
   #hasRoom = true;
   /** Of answers that the transport holds while it has no room. */
   #unsentBytes = 0;
+  /** Of the answer in `#held` that has batches. */
+  #heldBytes = 0;
   #quietSinceMs: number;
 
   constructor(stream: IncomingStream, context: ServedContext, onClosed: (stream: ServedStream) => void) {
@@ -68,7 +70,7 @@ export class FetchStream implements ServedStream {
 
   room(): void {
     this.#hasRoom = true;
-    this.#setUnsent(0);
+    this.#count(0, this.#heldBytes);
     this.#touch();
     this.#goOn();
   }
@@ -80,7 +82,7 @@ export class FetchStream implements ServedStream {
 
   closed(): void {
     this.#release();
-    this.#setUnsent(0);
+    this.#count(0, 0);
     this.#onClosed(this);
   }
 
@@ -141,7 +143,9 @@ export class FetchStream implements ServedStream {
     while (this.#canSend) {
       const held = this.#held.shift();
       if (held === undefined) break;
-      if (batchBytes(held.response) > 0) this.#heldBatchesSinceMs = undefined;
+      const heldBytes = batchBytes(held.response);
+      if (heldBytes > 0) this.#heldBatchesSinceMs = undefined;
+      this.#count(this.#unsentBytes, this.#heldBytes - heldBytes);
       this.#send(held.response);
     }
     if (this.#canSend && !this.#isAskingAgain) {
@@ -170,9 +174,7 @@ export class FetchStream implements ServedStream {
   /** @param answered called first when the answer is there. */
   #ask(waiting: Waiting, request: FetchRequest, answered: () => void): void {
     const entryCount = request.entries.length;
-    const { fetches, limits } = this.#context;
-    const isPressed = fetches.unsentBytes > limits.fetchUnsentBytesMax;
-    const asked = isPressed ? { ...request, maxBytes: Math.min(request.maxBytes, fetchBytesUnderPressureMax) } : request;
+    const asked = { ...request, bytesMaxNow: this.#bytesMaxNow };
     // Where this rejects we are wrong, or the disk is: nobody here may catch that.
     void this.#context.api.fetch(asked, this.#abort.signal).then(
       (results) => {
@@ -189,15 +191,22 @@ export class FetchStream implements ServedStream {
     );
   }
 
+  readonly #bytesMaxNow = (): number => {
+    const { fetches, limits } = this.#context;
+    return fetches.unsentBytes > limits.fetchUnsentBytesMax ? fetchBytesUnderPressureMax : fetchBytesMax;
+  };
+
   #ready(response: FetchResponse, waiting: Waiting | undefined): void {
     if (this.#state === "finished") return;
+    const bytes = batchBytes(response);
     if (this.#canSend && this.#held.length === 0) {
       this.#send(response);
-    } else if (batchBytes(response) === 0) {
+    } else if (bytes === 0) {
       this.#held.push({ response, waiting });
     } else if (this.#heldBatchesSinceMs === undefined) {
       this.#heldBatchesSinceMs = this.#context.clock.monotonicMs();
       this.#held.push({ response, waiting });
+      this.#count(this.#unsentBytes, bytes);
     } else if (waiting !== undefined) {
       this.#again.push(waiting);
     }
@@ -208,6 +217,7 @@ export class FetchStream implements ServedStream {
     const index = this.#held.findIndex(({ response }) => batchBytes(response) > 0);
     const [dropped] = this.#held.splice(index, 1);
     this.#heldBatchesSinceMs = undefined;
+    this.#count(this.#unsentBytes, 0);
     if (dropped?.waiting !== undefined) this.#again.unshift(dropped.waiting);
   }
 
@@ -220,14 +230,16 @@ export class FetchStream implements ServedStream {
     this.#touch();
     if (!this.#stream.write(message)) {
       this.#hasRoom = false;
-      this.#setUnsent(byteLength);
+      this.#count(byteLength, this.#heldBytes);
     }
     this.#finishWhenAnswered();
   }
 
-  #setUnsent(bytes: number): void {
-    this.#context.fetches.unsentBytes += bytes - this.#unsentBytes;
-    this.#unsentBytes = bytes;
+  /** What the process holds for clients that do not take it. */
+  #count(unsentBytes: number, heldBytes: number): void {
+    this.#context.fetches.unsentBytes += unsentBytes - this.#unsentBytes + heldBytes - this.#heldBytes;
+    this.#unsentBytes = unsentBytes;
+    this.#heldBytes = heldBytes;
   }
 
   #touch(): void {
@@ -256,6 +268,7 @@ export class FetchStream implements ServedStream {
     this.#fresh = [];
     this.#again = [];
     this.#held = [];
+    this.#count(this.#unsentBytes, 0);
     this.#heldBatchesSinceMs = undefined;
     this.#abort.abort();
   }

@@ -155,7 +155,7 @@ test("a client that takes nothing off the transport holds one answer here, costs
 test("while clients leave too much in the transport, answers are asked for in small pieces, until they take it or are gone", () =>
   onStage(
     async ({ world, api, connect }) => {
-      api.onFetch = (call) => call.resolve([batches(10, mebibyte.subarray(0, call.request.maxBytes))]);
+      api.onFetch = (call) => call.resolve([batches(10, mebibyte.subarray(0, call.request.bytesMaxNow?.()))]);
       const stuck = [1, 2, 3].map(() => new Consumer(connect()));
       for (const consumer of stuck) {
         consumer.stream.pause();

@@ -10,9 +10,12 @@ import { unreadable } from "./unreadable.ts";
 export async function fetch(context: BrokerContext, request: FetchRequest, signal: AbortSignal): Promise<readonly FetchResult[]> {
   const untilMs = context.clock.monotonicMs() + request.maxWaitMs;
   for (;;) {
-    const gathered = await gather(context, request.entries, request.maxBytes);
+    const room = context.fetchRoom.take(request.maxBytes);
+    if (room !== undefined) await room;
+    const bytesMax = Math.min(request.maxBytes, request.bytesMaxNow?.() ?? request.maxBytes);
+    const gathered = await gather(context, request.entries, bytesMax).finally(() => context.fetchRoom.leave(request.maxBytes));
     const waitMs = untilMs - context.clock.monotonicMs();
-    const enough = gathered.bytes >= Math.min(request.minBytes, request.maxBytes) || gathered.hasFailure;
+    const enough = gathered.bytes >= Math.min(request.minBytes, bytesMax) || gathered.hasFailure;
     if (enough || waitMs <= 0 || signal.aborted) {
       context.metrics.fetchedBytes.add(gathered.bytes);
       return gathered.results;
