@@ -87,6 +87,26 @@ test("a batch that is larger than any journal file is made durable all the same"
   expect(await under.run(async (ports) => (await open(ports)).get(partition(0))!.logEnd)).toEqual({ kind: "finished", value: 3 });
 });
 
+test("a round that syncs segments waits while the process has no file left to open, and is answered when it has one", async () => {
+  const under = machine();
+  const failures: Error[] = [];
+  await under.run(async (ports) => {
+    const store = await open(ports, { journalFileBytes: 16_384, onDiskFailure: (error) => failures.push(error) });
+    const log = await store.create(partition(0), "orders", topicConfig);
+    const { openFilesMax } = under.disk;
+    under.disk.openFilesMax = 0;
+    await append(log, batch(1, 40_000));
+    await sleep(ports.clock, 5_000);
+    expect(log.durableEnd).toBe(0);
+    under.disk.openFilesMax = openFilesMax;
+    await durable(ports, log);
+    expect(ports.metrics.value("varve_journal_direct_rounds_total")).toBe(1);
+  });
+  expect(failures).toEqual([]);
+  under.machine.kill("power", "drop");
+  expect(await under.run(async (ports) => (await open(ports)).get(partition(0))!.logEnd)).toEqual({ kind: "finished", value: 1 });
+});
+
 test("bytes that wait for a round are bounded: past the bound there is no room until a round is taken", async () => {
   await machine().run(async (ports) => {
     const store = await open(ports, { journalWaitingBytesMax: 4_000 });

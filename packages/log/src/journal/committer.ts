@@ -4,6 +4,7 @@
 
 import { ClusterError, type Compression, invariant, type Offset } from "@varve/model";
 import { type Clock, syncWriteBytesMax, type Timer } from "@varve/runtime";
+import { mayPass } from "../disk-verdict.ts";
 import { isDirectRound } from "./direct-round.ts";
 import {
   appendFrameBytes,
@@ -22,6 +23,9 @@ import type { Place, Ring } from "./ring.ts";
 import { RoundBuffer } from "./round-buffer.ts";
 import type { JournalTuning } from "./tuning.ts";
 
+/** Between two tries of a direct round that the disk has refused. */
+const directRetryMs = 500;
+
 export interface CommitterOptions {
   readonly clock: Clock;
   readonly compression: Compression;
@@ -35,6 +39,8 @@ export interface CommitterOptions {
   readonly onRound: () => void;
   /** No file of the ring can take the round that waits; `resume` once one can. */
   readonly onStarved: () => void;
+  /** The disk has no room, or the process no file to open, for a direct round. */
+  readonly onFull: () => void;
   /** The disk failed. */
   readonly onFailure: (error: unknown) => void;
 }
@@ -52,6 +58,9 @@ export class Committer {
   #spare = new RoundBuffer();
   #nextLsn: number;
   #state: "idle" | "scheduled" | "running" | "starved" | "failed" = "idle";
+  /** A direct round has found no room on the disk, or no file to open, and is tried again. */
+  #isRefused = false;
+  #directTimer: Timer | undefined;
   #markTimer: Timer | undefined;
   #room: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
 
@@ -70,9 +79,9 @@ export class Committer {
     return this.#collecting.frames > 0 ? this.#collecting.firstLsn : this.#nextLsn;
   }
 
-  /** The round that waits finds no file of the ring. */
+  /** The round that waits finds no file of the ring, or the one that runs no room on the disk. */
   get isStarved(): boolean {
-    return this.#state === "starved";
+    return this.#state === "starved" || this.#isRefused;
   }
 
   /** Whether an append of so many bytes may be put now; else a promise to wait for and ask again. */
@@ -152,6 +161,7 @@ export class Committer {
     if (this.#state === "failed") return;
     this.#state = "failed";
     this.#markTimer?.cancel();
+    this.#directTimer?.cancel();
     for (const { reject } of [...this.#collecting.waiters, ...this.#spare.waiters]) reject(diskFailed());
     this.#madeRoom();
   }
@@ -159,6 +169,7 @@ export class Committer {
   /** Nothing is put any more. */
   close(): void {
     this.#markTimer?.cancel();
+    this.#directTimer?.cancel();
   }
 
   /** Gives memory back; called when nothing has waited for a while. */
@@ -291,10 +302,21 @@ export class Committer {
     metrics.directRounds.add(1);
     metrics.syncs.add(members.length);
     buffer.members.length = 0;
-    Promise.all(members.map(({ segments }) => segments.sync())).then(
-      () => this.#completeDirect(buffer, members),
-      (error: unknown) => this.#options.onFailure(error),
-    );
+    void this.#syncDirect(buffer, members);
+  }
+
+  /** Again and again while the disk refuses what it may take later: a sync that failed so has left everything as dirty as it was. */
+  async #syncDirect(buffer: RoundBuffer, members: readonly JournalPartition[]): Promise<void> {
+    const ends = await Promise.allSettled(members.map(({ segments }) => segments.sync()));
+    if (this.#state === "failed") return;
+    this.#isRefused = false;
+    const reasons = ends.flatMap((end) => (end.status === "rejected" ? [end.reason as unknown] : []));
+    if (reasons.length === 0) return this.#completeDirect(buffer, members);
+    const failure = reasons.find((reason) => !mayPass(reason));
+    if (failure !== undefined) return this.#options.onFailure(failure);
+    this.#isRefused = true;
+    this.#options.onFull();
+    this.#directTimer = this.#options.clock.setTimer(directRetryMs, () => void this.#syncDirect(buffer, members));
   }
 
   #completeDirect(buffer: RoundBuffer, members: readonly JournalPartition[]): void {

@@ -60,6 +60,7 @@ export class Journal {
       tuning,
       onRound: () => this.#flusher.check(),
       onStarved: () => this.#flusher.starved(),
+      onFull: options.onFull,
       onFailure,
     });
     this.#flusher = new Flusher({

@@ -3,6 +3,7 @@
 
 import { invariant } from "@varve/model";
 import { type Clock, type Disk, DiskError, type DiskFile, type Logger, sleep, syncWriteBytesMax } from "@varve/runtime";
+import { mayPass } from "../disk-verdict.ts";
 import { alignRound, roundAlignmentBytes } from "./frame.ts";
 import type { JournalPartition } from "./journal-partition.ts";
 
@@ -143,8 +144,8 @@ export class Ring {
       try {
         this.#free.push(await makeFile(this.#ports, name, fileBytes, "at-leisure"));
       } catch (error) {
-        if (!(error instanceof DiskError) || error.kind !== "no-space") throw error;
-        logger.warn("the journal keeps its size: the disk is full", { files: present.size, file: name });
+        if (!mayPass(error)) throw error;
+        logger.warn("the journal keeps its size: another file cannot be made now", { files: present.size, file: name, error });
         return;
       }
       present.add(name);
