@@ -7,7 +7,8 @@
 //   packets that are late, lost, repeated or out of order; wires that are cut, one way or both, or clogged; connections that
 //   break, in the middle of a message too, or are refused; peers that never read, stall, or vanish without a word;
 //   a clock that runs fast or slow, or jumps; an event loop that stands still.
-// What it must notice and stop at, rather than survive: a sync that failed, a bit that turned, a store that lost a batch.
+// What it must notice and stop at, rather than survive: a sync that failed, a file system that has stopped, a bit that turned, a store that
+// lost a batch.
 
 import type { Compression } from "@varve/model";
 import type { Ports } from "@varve/runtime";

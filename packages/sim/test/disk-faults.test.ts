@@ -55,17 +55,29 @@ describe("a failed sync", () => {
     expect(text(machine.disk.contents("a"))).toBe("new!");
   });
 
-  test("of a folder loses the names", async () => {
+  test("of a folder loses the names, and the file system changes nothing more until the power has gone", async () => {
     const machine = diskOnly({ seed: 1, turn });
     await machine.run(async ({ disk }) => {
       await disk.open("a", "create");
       machine.disk.failNextSync("");
       await expect(disk.syncFolder("")).rejects.toMatchObject({ kind: "io" });
-      await disk.syncFolder("");
+      await expect(disk.syncFolder("")).rejects.toMatchObject({ kind: "io" });
+    });
+    machine.kill("process");
+    await machine.run(async ({ disk }) => {
       expect(await disk.list("")).toEqual(["a"]);
+      await expect(disk.open("b", "create")).rejects.toMatchObject({ kind: "io" });
+      const file = await disk.open("a", "write");
+      expect(() => file.writeSync(bytes("new!"), 0)).toThrow(expect.objectContaining({ kind: "io" }));
+      await expect(file.sync()).rejects.toMatchObject({ kind: "io" });
     });
     machine.kill("power", "keep");
-    await machine.run(async ({ disk }) => expect(await disk.list("")).toEqual([]));
+    await machine.run(async ({ disk }) => {
+      expect(await disk.list("")).toEqual([]);
+      await disk.open("a", "create");
+      await disk.syncFolder("");
+    });
+    expect(machine.trace.counts.get("disk.fault.stopped")).toBe(1);
   });
 
   test("comes by itself at the rate that is set", async () => {

@@ -4,7 +4,7 @@ import type { Random } from "../random.ts";
 
 /** Probabilities are per operation, times are milliseconds of the world. */
 export interface DiskFaults {
-  /** A sync of a file or folder fails; what it covered counts as written and is lost with the power. */
+  /** A sync fails. What that of a file covered counts as written and is lost with the power; that of a folder stops the file system. */
   readonly syncFails: number;
   /** A read fails with `io`. */
   readonly readFails: number;

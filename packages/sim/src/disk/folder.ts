@@ -73,7 +73,7 @@ export class Folder {
     if (last !== undefined) this.sync(last.sequence);
   }
 
-  /** A sync that fails: the changes up to `sequence` count as written from now on, and are not. */
+  /** A sync that fails: the changes up to `sequence` are never written. */
   loseSync(sequence: number): void {
     for (const change of this.#pending) if (change.sequence <= sequence) change.kept = false;
     this.#pending = this.#pending.filter((change) => change.sequence > sequence);

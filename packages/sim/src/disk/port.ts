@@ -105,6 +105,7 @@ export class DiskPort implements Disk {
         const folder = this.#disk.folder(path);
         if (this.#disk.syncFails(path)) {
           folder.loseSync(upTo);
+          this.#disk.stop();
           throw new DiskError("io", path, "the sync of the folder failed");
         }
         folder.sync(upTo);

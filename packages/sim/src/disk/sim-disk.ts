@@ -67,6 +67,7 @@ export class SimDisk {
   readonly #latencies: Random;
   readonly #faultDraws: Random;
   #sequence = 0;
+  #hasStopped = false;
   #stalledUntilMs = 0;
   #doom: { readonly ordinal: number; readonly moment: Moment; readonly death: Death } | undefined;
   #failSyncOf: string | undefined;
@@ -99,6 +100,21 @@ export class SimDisk {
     this.#failSyncOf = path;
   }
 
+  /**
+   * The file system could not write its own journal: it changes nothing more, and what is read is as it was, until the machine starts
+   * anew from what is on the disk. Source: "Can applications recover from fsync failures?", USENIX ATC 2020 (ext4 becomes read-only, XFS
+   * shuts down, btrfs aborts).
+   */
+  stop(): void {
+    this.count("disk.fault.stopped");
+    this.#hasStopped = true;
+  }
+
+  /** Whether every change is refused until the power has gone. */
+  get hasStopped(): boolean {
+    return this.#hasStopped;
+  }
+
   /** Nothing completes for so long. */
   stall(durationMs: number): void {
     this.count("disk.fault.stall-all");
@@ -112,7 +128,7 @@ export class SimDisk {
       const outcome = this.random.below(3);
       if (outcome === 0) continue;
       try {
-        if (outcome === 1) effect.apply();
+        if (outcome === 1) this.#apply(effect);
         else effect.tear?.(this.random);
         this.count("disk.fault.done-after-death");
       } catch (error) {
@@ -125,6 +141,7 @@ export class SimDisk {
   /** The power goes: only what was synced is sure to stay. The process must be dead. */
   cutPower(cut: PowerCut = "draw"): void {
     this.count("disk.fault.power-cut");
+    this.#hasStopped = false;
     this.root.cutPower(cut, this.random, (fault) => this.count(fault));
     this.usedBytes = this.root.bytes();
   }
@@ -205,10 +222,10 @@ export class SimDisk {
     this.onEffect?.(ordinal, effect.kind, effect.path);
     this.scheduler.trace.event(this.scheduler.nowMs, effect.kind, this.name, effect.path, effect.value);
     const doom = this.#doom;
-    if (doom?.ordinal !== ordinal) return effect.apply();
+    if (doom?.ordinal !== ordinal) return this.#apply(effect);
     this.#doom = undefined;
     try {
-      if (doom.moment === "after") effect.apply();
+      if (doom.moment === "after") this.#apply(effect);
       if (doom.moment === "torn") effect.tear?.(this.random);
     } catch (error) {
       if (!(error instanceof DiskError)) throw error;
@@ -251,6 +268,11 @@ export class SimDisk {
 
   count(fault: string): void {
     this.scheduler.trace.count(fault);
+  }
+
+  #apply<Value>(effect: Effect<Value>): Value {
+    if (this.#hasStopped) throw new DiskError("io", effect.path, "the file system has stopped");
+    return effect.apply();
   }
 
   #descend(path: string, names: readonly string[]): Folder {
