@@ -1,16 +1,18 @@
 // A broker as a process of its own: started on ports that are free, found by asking it, ended by a signal.
 
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { promisify } from "node:util";
 import { cpuSeconds, ticksPerSecond } from "@varve/load";
 import type { PartitionId } from "@varve/model";
 import { nodeClock } from "@varve/runtime/node";
 import { type GrpcCaller, grpcCaller, loadGrpcNetwork } from "@varve/transport-grpc";
+import { type Program, programOf } from "../deploy/program.mjs";
 
 export interface BrokerOptions {
   /** Where its data directory is made; a folder of the system's when it is empty. */
@@ -37,11 +39,19 @@ export interface BrokerProcess {
   remove(): Promise<void>;
 }
 
-const varveCommand = join(import.meta.dirname, "..", "packages", "cli", "src", "main.ts");
+const repository = join(import.meta.dirname, "..");
 const startMsMax = 60_000;
 const pollMs = 2;
-/** As `npm run varve` sets it: syncs, cold reads and compression share the pool. */
-const threadpoolThreads = "8";
+
+let program: Promise<Program> | undefined;
+
+/** What `npm run varve` hands over to: the same bundle and the same environment. All of one bench is one program. */
+async function findProgram(): Promise<Program> {
+  const found = programOf(repository, "varve");
+  if (found.isFresh) return found;
+  await promisify(execFile)(process.execPath, [join(repository, "deploy", "warm.ts")]);
+  return programOf(repository, "varve");
+}
 
 /** Starts a broker; it may not serve yet when this returns. */
 export async function spawnBroker(options: BrokerOptions): Promise<BrokerProcess> {
@@ -49,12 +59,14 @@ export async function spawnBroker(options: BrokerOptions): Promise<BrokerProcess
   const [port, httpPort] = await Promise.all([freePort(), freePort()]);
   const address = `127.0.0.1:${port}`;
   const httpAddress = `127.0.0.1:${httpPort}`;
+  program ??= findProgram();
+  const { args, environment } = await program;
   const flags = ["--data-dir", dataFolder, "--listener", address, "--http-listener", httpAddress, "--log-level", "warn"];
   const spawnedMs = performance.now();
-  const program = [...(options.nodeFlags ?? []), varveCommand, "server", ...flags, ...(options.flags ?? [])];
-  const child: ChildProcess = spawn(process.execPath, program, {
+  const words = [...(options.nodeFlags ?? []), ...args, "server", ...flags, ...(options.flags ?? [])];
+  const child: ChildProcess = spawn(process.execPath, words, {
     stdio: ["ignore", "ignore", "inherit"],
-    env: { UV_THREADPOOL_SIZE: threadpoolThreads, ...process.env, ...options.environment },
+    env: { ...process.env, ...environment, ...options.environment },
   });
   const exit = once(child, "exit");
   const kill = () => child.kill("SIGKILL");

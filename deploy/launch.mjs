@@ -1,6 +1,7 @@
 // The one door to the repository: `node deploy/launch.mjs start|test|sim|bench|varve …args`, on any Node ≥ 20.
 // It installs what the lockfile pins when that has changed, then hands over to the Node 26 among it: same standard
-// streams, signals passed on, exit code passed back. What the commands do lies in the entries that the table names.
+// streams, signals passed on, exit code passed back. What the commands do lies in the entries that the table names, or in the bundle
+// that was made of them (program.mjs), which is made anew when the sources have changed.
 
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -19,6 +20,7 @@ import {
 import { constants } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { bundledSources, environmentOf, programOf } from "./program.mjs";
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const MODULES = join(ROOT, "node_modules");
@@ -26,13 +28,13 @@ const STAMP = join(MODULES, ".varve-install");
 const LOCK = join(MODULES, ".varve-install.lock");
 
 const ENTRIES = {
-  start: "deploy/start.ts",
+  start: bundledSources.start,
   test: "test/main.ts",
   sim: "test/sim/main.ts",
   bench: "bench/main.ts",
-  varve: "packages/cli/src/main.ts",
+  varve: bundledSources.varve,
 };
-// Run once after an install, so that the first real start finds compiled code.
+// Run after an install and when the sources have changed: makes the bundle, and leaves compiled code for the first real start.
 const WARM_UP = "deploy/warm.ts";
 
 const INSTALL = ["install", "--frozen-lockfile", "--reporter=append-only", "--config.confirmModulesPurge=false"];
@@ -41,8 +43,6 @@ const WARM_UP_MS_MAX = 60_000;
 const LOCK_POLL_MS = 200;
 // Ctrl-C in a terminal arrives once from the terminal and once more from npm; a person's second one comes later.
 const REPEATED_SIGNAL_MS = 500;
-// fdatasync, reads of cold segments, zlib and DNS share this pool; libuv's four let one slow disk starve the rest.
-const THREADPOOL_THREADS = 8;
 
 function say(text) {
   process.stderr.write(text);
@@ -156,31 +156,44 @@ function install(wanted) {
     say(" failed\n");
     throw new LaunchError(`the install brought no Node: ${error.message}`);
   }
-  warmUp(node);
+  if (existsSync(join(ROOT, WARM_UP))) warmUp(node);
   writeFileSync(STAMP, `${JSON.stringify({ fingerprint: wanted, node })}\n`);
   say(` done in ${((Date.now() - startedAt) / 1000).toFixed(1)} s\n`);
   return node;
 }
 
-/** Fills the compile cache. Nothing depends on it but the time of the first start, so a failure is only told. */
+/** Makes bundle and compiled code. Nothing depends on them but the time of a start, so a failure is only told. */
 function warmUp(node) {
-  if (!existsSync(join(ROOT, WARM_UP))) return;
   const run = spawnSync(node, [join(ROOT, WARM_UP)], {
     cwd: ROOT,
-    env: environment(),
+    env: { ...environmentOf(ROOT), ...process.env },
     encoding: "utf8",
     timeout: WARM_UP_MS_MAX,
     stdio: ["ignore", "ignore", "pipe"],
   });
-  if (run.status !== 0) say(` (${WARM_UP} failed, the first start will be slower: ${run.stderr.trim().split("\n").at(-1)})`);
+  if (run.status !== 0) say(` (${WARM_UP} failed, starts will be slower: ${failureIn(run.stderr)})`);
 }
 
-function environment() {
-  return {
-    UV_THREADPOOL_SIZE: String(THREADPOOL_THREADS),
-    NODE_COMPILE_CACHE: join(MODULES, ".cache", "varve-compile"),
-    ...process.env,
-  };
+/** The line of a failed program's stack that says what it was. */
+function failureIn(text) {
+  return /^\w*Error.*$/m.exec(text)?.[0] ?? text.trim().split("\n").at(-1);
+}
+
+/** What a command is run with. The bundle is made anew first when it is one of other sources. */
+function programFor(node, command) {
+  const isBundled = Object.hasOwn(bundledSources, command) && existsSync(join(ROOT, WARM_UP));
+  if (!isBundled) return { args: [join(ROOT, ENTRIES[command])], environment: environmentOf(ROOT) };
+  const program = programOf(ROOT, command);
+  if (program.isFresh) return program;
+  return underLock(() => {
+    const made = programOf(ROOT, command);
+    if (made.isFresh) return made;
+    say("varve: the sources have changed; bundling …");
+    const startedAt = Date.now();
+    warmUp(node);
+    say(` done in ${((Date.now() - startedAt) / 1000).toFixed(1)} s\n`);
+    return programOf(ROOT, command);
+  });
 }
 
 /** Where the command's relative paths start: npm moves to the root, but the person stood where INIT_CWD says. */
@@ -192,9 +205,10 @@ function workingDirectory(command) {
 
 /** Becomes the command as far as the outside can tell. Never returns. */
 function handOver(node, command, args) {
-  const child = spawn(node, [join(ROOT, ENTRIES[command]), ...args], {
+  const program = programFor(node, command);
+  const child = spawn(node, [...program.args, ...args], {
     cwd: workingDirectory(command),
-    env: environment(),
+    env: { ...program.environment, ...process.env },
     stdio: "inherit",
     // Its own process group: a signal to the group of this launcher reaches the child through us, hence once.
     detached: true,

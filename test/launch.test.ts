@@ -13,6 +13,7 @@ const repeatedSignalMs = 500;
 let clone = "";
 
 const launcher = () => join(clone, "deploy", "launch.mjs");
+const bundles = () => readFileSync(join(clone, "bundles"), "utf8").trim().split("\n");
 const installs = () => readFileSync(join(clone, "installs"), "utf8").trim().split("\n");
 
 // As `varve`, a program that does what its first argument says.
@@ -30,6 +31,21 @@ if (what === "stay") {
 }
 `;
 
+// As the program that bundles: what it makes says that it is a bundle, and `broken-bundle` that it is not to be had.
+const warm = `
+import { appendFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { bundlesFolder, bundleStamp, sourcesFingerprint } from "./program.mjs";
+const root = join(import.meta.dirname, "..");
+const fingerprint = sourcesFingerprint(root);
+appendFileSync(join(root, "bundles"), "made\\n");
+mkdirSync(join(bundlesFolder(root), "one"), { recursive: true });
+const works = !existsSync(join(root, "broken-bundle"));
+writeFileSync(bundleStamp(root), JSON.stringify({ fingerprint, folder: works ? "one" : undefined }));
+if (!works) throw new Error("it does not work");
+writeFileSync(join(bundlesFolder(root), "one", "varve.cjs"), 'console.log("bundled", process.env.NODE_COMPILE_CACHE)');
+`;
+
 // As `npx`: notes that it ran, and leaves behind what an install leaves behind as far as the launcher looks.
 const npx = `#!/bin/sh
 echo "$@" >> installs
@@ -40,7 +56,8 @@ mkdir -p node_modules/.bin && ln -sf "$REAL_NODE" node_modules/.bin/node
 beforeEach(() => {
   clone = mkdtempSync(join(tmpdir(), "varve-launch-"));
   for (const folder of ["deploy", "bin", "packages/cli/src"]) mkdirSync(join(clone, folder), { recursive: true });
-  copyFileSync(join(import.meta.dirname, "..", "deploy", "launch.mjs"), launcher());
+  for (const name of ["launch.mjs", "program.mjs"])
+    copyFileSync(join(import.meta.dirname, "..", "deploy", name), join(clone, "deploy", name));
   writeFileSync(join(clone, "package.json"), JSON.stringify({ packageManager: "pnpm@12.0.0" }));
   writeFileSync(join(clone, "packages", "cli", "package.json"), JSON.stringify({ type: "module" }));
   writeFileSync(join(clone, "packages", "cli", "src", "main.ts"), command);
@@ -120,6 +137,31 @@ test("the command gets its arguments, the thread pool and the compile cache; std
   const { stdout } = launch(["varve", "say", "--flag", "two words"]);
   const cache = join(clone, "node_modules", ".cache", "varve-compile");
   expect(JSON.parse(stdout)).toEqual({ rest: ["--flag", "two words"], threads: "8", cache });
+});
+
+test("the bundle of the sources is run, with its own compile cache, and made anew when a source has changed", () => {
+  writeFileSync(join(clone, "deploy", "warm.ts"), warm);
+  const bundled = `bundled ${join(clone, "node_modules", ".cache", "varve-bundle", "one", "compiled")}\n`;
+  expect(launch(["varve", "say"]).stdout).toBe(bundled);
+  expect(launch(["varve", "say"])).toMatchObject({ stdout: bundled, stderr: "" });
+  expect(bundles()).toHaveLength(1);
+  writeFileSync(join(clone, "packages", "cli", "src", "main.ts"), `${command}\n`);
+  expect(launch(["varve", "say"])).toMatchObject({
+    stdout: bundled,
+    stderr: expect.stringMatching(/^varve: the sources have changed; bundling … done in/),
+  });
+  expect(bundles()).toHaveLength(2);
+});
+
+test("where no bundle can be made the sources are run, and nobody tries again before they change", () => {
+  writeFileSync(join(clone, "deploy", "warm.ts"), warm);
+  writeFileSync(join(clone, "broken-bundle"), "");
+  expect(launch(["varve", "exit", "6"])).toMatchObject({
+    status: 6,
+    stderr: expect.stringContaining("starts will be slower: Error: it does not work"),
+  });
+  expect(launch(["varve", "exit", "6"])).toMatchObject({ status: 6, stderr: "" });
+  expect(bundles()).toHaveLength(1);
 });
 
 test("stdin, stdout, the exit code and death by a signal pass through", () => {

@@ -1,12 +1,10 @@
 // The server as a process: from its start to the first durable acknowledgement, what it needs while nobody asks anything, and its restart on
 // a log of a gigabyte.
 
-import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { promisify } from "node:util";
 import { batchOfSize, cpuSeconds, residentBytes } from "@varve/load";
 import type { PartitionId } from "@varve/model";
 import { nodeCompression } from "@varve/runtime/node";
@@ -22,7 +20,7 @@ import {
 } from "../broker-process.ts";
 import { journalGrown } from "../home.ts";
 import { runLoadOn } from "../load/run-load.ts";
-import { bareCell, type OpenRow, type Row, type RunContext, type Samples, shown } from "../row.ts";
+import { bareCell, type OpenRow, type Row, type Samples, shown } from "../row.ts";
 
 const topic = "bench";
 const timeoutMs = 30_000;
@@ -69,23 +67,8 @@ async function firstAckMs(options: BrokerOptions): Promise<number> {
   return elapsedMs;
 }
 
-interface CompileCaches {
-  readonly warm: Readonly<Record<string, string>>;
-  readonly cold: Readonly<Record<string, string>>;
-  remove(): void;
-}
-
-/** Fills the cache of compiled code that NODE_COMPILE_CACHE names. */
-const warmUp = join(import.meta.dirname, "..", "..", "deploy", "warm.ts");
-
-/** A cache of compiled code as an install leaves it, and none. */
-async function compileCaches({ folder }: RunContext): Promise<CompileCaches> {
-  const cacheFolder = mkdtempSync(join(folder || tmpdir(), "varve-bench-cache-"));
-  const warm = { NODE_COMPILE_CACHE: cacheFolder };
-  await promisify(execFile)(process.execPath, [warmUp], { env: { ...process.env, ...warm } });
-  const remove = () => rmSync(cacheFolder, { recursive: true, force: true });
-  return { warm, cold: { NODE_COMPILE_CACHE: "", NODE_DISABLE_COMPILE_CACHE: "1" }, remove };
-}
+/** Without the compiled code that the install leaves beside the program. */
+const noCompileCache = { NODE_COMPILE_CACHE: "", NODE_DISABLE_COMPILE_CACHE: "1" };
 
 /** Ended processes of Node that do nothing, for the floor of one pair. */
 const bareStarts = 5;
@@ -101,12 +84,11 @@ export const start: Row = {
   },
   async open(context): Promise<OpenRow> {
     const { folder } = context;
-    const caches = await compileCaches(context);
     return {
       async pair(): Promise<Samples> {
-        const warmMs = await firstAckMs({ folder, environment: caches.warm });
+        const warmMs = await firstAckMs({ folder });
         const bare = await bareCell(context, "node-start", { count: bareStarts });
-        const coldMs = await firstAckMs({ folder, environment: caches.cold });
+        const coldMs = await firstAckMs({ folder, environment: noCompileCache });
         const floor = bare.latencyMicros!.p50 / 1_000;
         return {
           "compile cache warm": { value: warmMs },
@@ -114,7 +96,7 @@ export const start: Row = {
           "compile cache off": { value: coldMs, floor },
         };
       },
-      close: async () => caches.remove(),
+      close: async () => {},
     };
   },
 };
@@ -131,11 +113,10 @@ export const idle: Row = {
   },
   async open(context): Promise<OpenRow> {
     const { folder, isQuick } = context;
-    const caches = await compileCaches(context);
     const seconds = isQuick ? quickIdleSeconds : idleSeconds;
     return {
       async pair(): Promise<Samples> {
-        const { broker } = await startToAck({ folder, environment: caches.warm }, newTopic);
+        const { broker } = await startToAck({ folder }, newTopic);
         await journalGrown(broker.dataFolder);
         await settled(broker.pid);
         const before = cpuSeconds(broker.pid);
@@ -145,7 +126,7 @@ export const idle: Row = {
         await broker.remove();
         return { memory: { value: bytes / 1e6 }, cpu: { value: share * 100 } };
       },
-      close: async () => caches.remove(),
+      close: async () => {},
     };
   },
 };
@@ -164,10 +145,8 @@ export const restart: Row = {
   },
   async open(context): Promise<OpenRow> {
     const { folder, isQuick } = context;
-    const caches = await compileCaches(context);
-    const environment = caches.warm;
     const dataFolder = mkdtempSync(join(folder || tmpdir(), "varve-bench-restart-"));
-    const options: BrokerOptions = { folder, dataFolder, environment };
+    const options: BrokerOptions = { folder, dataFolder };
     const load = {
       kind: "produce",
       topic,
@@ -183,7 +162,7 @@ export const restart: Row = {
     await first.end("SIGTERM");
     return {
       async pair(): Promise<Samples> {
-        const floor = await firstAckMs({ folder, environment });
+        const floor = await firstAckMs({ folder });
         const clean = await startToAck(options, findTopic);
         const loaded = runLoadOn(clean.broker, { ...load, seconds: 2 * loadSeconds }).catch(() => undefined);
         await delay(loadSeconds * 1_000);
@@ -197,7 +176,6 @@ export const restart: Row = {
         };
       },
       async close() {
-        caches.remove();
         rmSync(dataFolder, { recursive: true, force: true });
       },
     };

@@ -7,8 +7,8 @@ import { packageOf, partOf, type Rule, sources, type Tree } from "./tree.ts";
 /** Each carries a piece of the product, so production code imports it. */
 const builtOf = ["@grpc/grpc-js", "@grpc/proto-loader", "protobufjs", "level", "pino"];
 
-/** Dependencies of the root that are run, not imported. */
-const programs = ["node", "@biomejs/biome", "@types/node", "typescript", "vitest"];
+/** Dependencies of the root that are run, or imported by deploy/, which is no package. */
+const programs = ["node", "@biomejs/biome", "@types/node", "rolldown", "typescript", "vitest"];
 
 interface Manifest {
   readonly dependencies?: Readonly<Record<string, string>>;

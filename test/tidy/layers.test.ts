@@ -58,6 +58,12 @@ test("a path into another package, an unknown package and an unknown entry point
   expect(importing("test/a.test.ts", 'import { b } from "@varve/record/src/crc.ts";')).toHaveLength(1);
 });
 
+test("bench and tests ask deploy/ what is run; packages do not", () => {
+  expect(importing("bench/a.ts", 'import { b } from "../deploy/program.mjs";')).toEqual([]);
+  expect(importing("bench/a.ts", 'import { b } from "../deploy/start.ts";')).toHaveLength(1);
+  expect(importing("packages/cli/src/a.ts", 'import { b } from "../../../deploy/program.mjs";')).toHaveLength(1);
+});
+
 test("a contract suite is imported by tests only", () => {
   expect(importing("packages/sim/test/a.test.ts", 'import { disk } from "@varve/runtime/contract";')).toEqual([]);
   expect(importing("packages/sim/src/a.ts", 'import { disk } from "@varve/runtime/contract";')).toHaveLength(1);

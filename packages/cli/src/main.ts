@@ -13,7 +13,8 @@ if (words.length === 1 && (words[0] === "--version" || words[0] === "-V")) {
   const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string };
   process.stdout.write(`${version}\n`);
 } else {
-  await main();
+  // Not awaited: CommonJS, which it is bundled as, knows no waiting at the top.
+  void main();
 }
 
 async function main(): Promise<void> {

@@ -1,0 +1,75 @@
+// Makes one bundle of `varve` and `start`: our packages and the libraries in JavaScript, in a few files instead of hundreds. Native modules
+// stay where they are. Which bundle is run is program.mjs; why there is one at all: docs/decisions/0009-bundle.md.
+
+import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { dirname, join, sep } from "node:path";
+import { pathToFileURL } from "node:url";
+import { type Plugin, RolldownMagicString, rolldown } from "rolldown";
+import { bundledSources, bundlesFolder } from "./program.mjs";
+
+/** Bundles that stay, the newest: a process that runs may still load parts of its own. */
+const bundlesKept = 4;
+
+/** Load native code from beside themselves. */
+const natives = /^(?:@node-rs\/crc32|snappy|lz4-napi)$/;
+/** Level's way to its native code, seen from where it is asked for. */
+const levelBinding = { specifier: "./binding", from: `${sep}classic-level${sep}` };
+
+/** A module keeps the place that it has in the sources: what it reads or requires from there is there. */
+const ownPlaces: Plugin = {
+  name: "own-places",
+  transform: {
+    filter: { id: /\/(?:packages|deploy)\/.*\.ts$/, code: /import\.meta\./ },
+    handler(code, id) {
+      const text = new RolldownMagicString(code);
+      text.replaceAll("import.meta.url", JSON.stringify(pathToFileURL(id).href));
+      text.replaceAll("import.meta.dirname", JSON.stringify(dirname(id)));
+      return { code: text.toString(), map: text.generateMap({ hires: true }).toString() };
+    },
+  },
+};
+
+const nativesOutside: Plugin = {
+  name: "natives-outside",
+  resolveId: {
+    filter: { id: [natives, /^\.\/binding$/] },
+    async handler(specifier, importer, options) {
+      if (specifier === levelBinding.specifier && importer?.includes(levelBinding.from) !== true) return null;
+      const resolved = await this.resolve(specifier, importer, { ...options, skipSelf: true });
+      if (resolved === null) throw new Error(`${specifier} is not installed, and ${importer} imports it`);
+      return { id: resolved.id, external: true };
+    },
+  },
+};
+
+/** @param name of the folder that it gets. @returns the folder. */
+export async function makeBundle(root: string, name: string): Promise<string> {
+  const folder = join(bundlesFolder(root), name);
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  const build = await rolldown({
+    cwd: root,
+    input: Object.fromEntries(Object.entries(bundledSources).map(([command, source]) => [command, join(root, source)])),
+    platform: "node",
+    makeAbsoluteExternalsRelative: false,
+    // A module of Node's that is imported shows all it has, and so loads what it would load late; one that is required does not.
+    // Measured: 29 ms of undici behind node:http, 16 ms behind node:fs.
+    plugins: [ownPlaces, nativesOutside],
+  });
+  try {
+    await build.write({ dir: folder, format: "cjs", entryFileNames: "[name].cjs", chunkFileNames: "[name]-[hash].cjs", sourcemap: true });
+  } finally {
+    await build.close();
+  }
+  return folder;
+}
+
+/** Removes bundles that nobody runs any more, as far as their age tells. */
+export function removeOldBundles(root: string): void {
+  const folder = bundlesFolder(root);
+  const bundles = readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => ({ path: join(folder, name), madeMs: statSync(join(folder, name)).mtimeMs }))
+    .sort((one, other) => other.madeMs - one.madeMs);
+  for (const { path } of bundles.slice(bundlesKept)) rmSync(path, { recursive: true, force: true });
+}
