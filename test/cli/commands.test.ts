@@ -2,29 +2,14 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { flagVariable, tree } from "@varve/cli";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Ended, json, jsonLines, type Options, runCommand } from "./command.ts";
-import { bareEnvironment, type ServerProcess, startServer, varve } from "./server-process.ts";
+import { describe, expect, test } from "vitest";
+import { json, jsonLines } from "./command.ts";
+import { bareEnvironment, varve } from "./server-process.ts";
+import { stage } from "./stage.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "varve-commands-"));
-let server: ServerProcess;
-
-function run(args: readonly string[], options: Options = {}): Promise<Ended> {
-  return runCommand(args, { ...options, environment: { VARVE_BOOTSTRAP: server.address, ...options.environment } });
-}
-
-beforeAll(async () => {
-  server = await startServer();
-});
-
-afterAll(async () => {
-  expect(await server.stop()).toBe(0);
-  rmSync(folder, { recursive: true, force: true });
-});
+const { folder, server, run } = stage();
 
 describe("topic", () => {
   test("is created, listed, described and removed, in text and in JSON", async () => {

@@ -1,28 +1,13 @@
 // The offline commands on folders of Kafka and of Varve, whole and damaged.
 
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Ended, json, jsonLines, type Options, runCommand } from "./command.ts";
-import { type ServerProcess, startServer } from "./server-process.ts";
+import { describe, expect, test } from "vitest";
+import { json, jsonLines } from "./command.ts";
+import { stage } from "./stage.ts";
 
 const kafkaFolder = join(import.meta.dirname, "../../packages/log/test/fixtures/orders-0");
-const folder = mkdtempSync(join(tmpdir(), "varve-commands-"));
-let server: ServerProcess;
-
-function run(args: readonly string[], options: Options = {}): Promise<Ended> {
-  return runCommand(args, { ...options, environment: { VARVE_BOOTSTRAP: server.address, ...options.environment } });
-}
-
-beforeAll(async () => {
-  server = await startServer();
-});
-
-afterAll(async () => {
-  expect(await server.stop()).toBe(0);
-  rmSync(folder, { recursive: true, force: true });
-});
+const { folder, server, run } = stage();
 
 describe("log", () => {
   test("a folder that Kafka wrote is whole, and its batches and records are shown", async () => {

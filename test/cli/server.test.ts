@@ -2,28 +2,14 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Ended, json, type Options, runCommand } from "./command.ts";
-import { bareEnvironment, type ServerProcess, startServer, varve } from "./server-process.ts";
+import { describe, expect, test } from "vitest";
+import { json } from "./command.ts";
+import { bareEnvironment, varve } from "./server-process.ts";
+import { stage } from "./stage.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "varve-commands-"));
-let server: ServerProcess;
-
-function run(args: readonly string[], options: Options = {}): Promise<Ended> {
-  return runCommand(args, { ...options, environment: { VARVE_BOOTSTRAP: server.address, ...options.environment } });
-}
-
-beforeAll(async () => {
-  server = await startServer();
-});
-
-afterAll(async () => {
-  expect(await server.stop()).toBe(0);
-  rmSync(folder, { recursive: true, force: true });
-});
+const { folder, server, run } = stage();
 
 describe("server", () => {
   const flags = ["--http-listener", "", "--listener", "127.0.0.1:0"];
