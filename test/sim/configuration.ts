@@ -4,6 +4,7 @@
 import type { Acks } from "@varve/api";
 import { type Codec, codecs, defaults, type ServerConfig, serverConfigTable } from "@varve/model";
 import { drawDiskFaults, drawNetworkFaults, type Random, soundDisk, soundNetwork, type WorldFaults } from "@varve/sim";
+import type { Value } from "../workload/history.ts";
 import { type FaultKind, faultKinds } from "./faults/kinds.ts";
 
 /** How long clients are busy, in the world's time. */
@@ -71,6 +72,8 @@ export interface FaultPlan {
 export interface Configuration {
   readonly server: ServerConfig;
   readonly paddingBytesMax: number;
+  /** How much larger than the others some few records may be: larger than the smallest journal file, for one. */
+  readonly largeBytesMax: number;
   readonly topics: readonly TopicPlan[];
   readonly producers: readonly ProducerPlan[];
   readonly consumers: readonly ConsumerPlan[];
@@ -80,6 +83,14 @@ export interface Configuration {
   readonly provesSyncs: boolean;
 }
 
+/** Of so many records one may be large. */
+const recordsPerLarge = 97;
+
+/** How much larger than its number the record of a value may be. */
+export function paddingBytesMaxOf({ paddingBytesMax, largeBytesMax }: Configuration, value: Value): number {
+  return value % recordsPerLarge === 0 ? Math.max(paddingBytesMax, largeBytesMax) : paddingBytesMax;
+}
+
 export const brokerAddress = "broker:7070";
 
 export function drawConfiguration(random: Random): Configuration {
@@ -87,6 +98,7 @@ export function drawConfiguration(random: Random): Configuration {
   return {
     server: drawServer(random.stream("server")),
     paddingBytesMax: random.pick([0, 20, 200, 2_000, 6_000]),
+    largeBytesMax: random.pick([0, 0, 0, 200_000]),
     topics,
     producers: draw(random.stream("producers"), random.integer(2, 5), drawProducer),
     consumers: draw(random.stream("consumers"), random.integer(1, 4), drawConsumer),

@@ -6,7 +6,7 @@ import { faultKinds } from "./faults/kinds.ts";
 /** What disks and networks do by themselves, or because of a deed. */
 const worldFaults: readonly string[] = [
   ...["power-cut", "dropped", "torn", "reordered", "entry-dropped", "done-after-death", "full", "stall", "stall-all", "slowed"],
-  ...["sync-failed", "bit-flip", "bad-sector"],
+  ...["sync-failed", "bit-flip", "bit-flip-derived", "bad-sector", "stopped", "too-many-files"],
 ]
   .map((fault) => `disk.fault.${fault}`)
   .concat(
@@ -46,13 +46,17 @@ const recoveryPaths: Readonly<Record<string, RegExp>> = {
   "sequence that the log has lost": /^send\.(fail|info)\.OUT_OF_ORDER_SEQUENCE_NUMBER$/,
 };
 
+/** How often each fault was done and each way was taken. @param counts by the counter's name. */
+export function pathCounts(counts: ReadonlyMap<string, number>): ReadonlyMap<string, number> {
+  const faults = [...faultKinds.map((kind) => `fault.${kind}`), ...worldFaults].map((name) => [name, counts.get(name) ?? 0] as const);
+  const paths = Object.entries(recoveryPaths).map(([name, pattern]) => {
+    const taken = [...counts].filter(([kind]) => pattern.test(kind));
+    return [name, taken.reduce((sum, [, count]) => sum + count, 0)] as const;
+  });
+  return new Map([...faults, ...paths]);
+}
+
 /** Names of the paths that `counts` does not show. */
 export function missingPaths(counts: ReadonlyMap<string, number>): readonly string[] {
-  const kinds = [...counts.keys()];
-  const faults = faultKinds.filter((kind) => !counts.has(`fault.${kind}`)).map((kind) => `fault.${kind}`);
-  const world = worldFaults.filter((fault) => !counts.has(fault));
-  const paths = Object.entries(recoveryPaths)
-    .filter(([, pattern]) => !kinds.some((kind) => pattern.test(kind)))
-    .map(([name]) => name);
-  return [...faults, ...world, ...paths];
+  return [...pathCounts(counts)].filter(([, count]) => count === 0).map(([name]) => name);
 }

@@ -1,7 +1,7 @@
 // What a batch of seeds came to: a table of how often each thing happened, each failed seed with the command that repeats it, and the
 // last line.
 
-import { missingPaths } from "./paths.ts";
+import { missingPaths, pathCounts } from "./paths.ts";
 import type { SeedOutcome } from "./run-seed.ts";
 
 /** From so many seeds on, every fault and recovery path must have happened. */
@@ -56,7 +56,8 @@ export class Report {
       `${missing.length} paths not taken`,
     ];
     const never = missing.length === 0 ? [] : [`${this.#mustBeComplete ? "FAILED" : "note"}: never happened: ${missing.join(", ")}`];
-    return `${[...this.#table(), ...never, last.join(", ")].join("\n")}\n`;
+    const fired = `fired: ${[...pathCounts(this.#counts)].map(([name, count]) => `${name} ${count}`).join(", ")}`;
+    return `${[...this.#table(), fired, ...never, last.join(", ")].join("\n")}\n`;
   }
 
   get #missing(): readonly string[] {

@@ -20,6 +20,7 @@ import { Rot } from "./faults/rot.ts";
 import { scheduleFaults } from "./faults/schedule.ts";
 import { sendsThatFailedHealed } from "./healed.ts";
 import { SupervisedServer } from "./server.ts";
+import { turn } from "./turn.ts";
 
 /** How long everything may take to come to an end once clients begin nothing new. */
 const finishMsMax = 400_000;
@@ -27,6 +28,7 @@ const finishMsMax = 400_000;
 const settleMs = 5_000;
 /** So much of the disk's size is never needed by a seed. */
 const capacityBytes = 1_073_741_824;
+const openFilesMax = 65_536;
 const eventsMax = 1_000_000;
 
 export interface SeedOutcome {
@@ -57,7 +59,7 @@ export async function runSeed(seed: number): Promise<SeedRecord> {
   let server: SupervisedServer | undefined;
   using world = createWorld({
     seed,
-    turn: () => new Promise((resolve) => setImmediate(resolve)),
+    turn,
     compression: nodeCompression,
     faults: {
       ...noFaults,
@@ -106,13 +108,14 @@ class SeedRun {
   readonly #mortals: readonly SimClient[];
   operations = 0;
   #isOver = false;
+  #atTopicChange: () => void = () => {};
 
   constructor(world: World, configuration: Configuration, violations: string[]) {
     this.#world = world;
     this.#configuration = configuration;
     this.#violations = violations;
     this.history = new History(() => world.nowMs);
-    const broker = world.node("broker", { capacityBytes });
+    const broker = world.node("broker", { capacityBytes, openFilesMax });
     const topics = new Topics(configuration.topics);
     this.#proof = configuration.provesSyncs ? new SyncProof((id) => isDurable(topics, id)) : undefined;
     this.server = new SupervisedServer({
@@ -123,7 +126,7 @@ class SeedRun {
       random: world.random.stream("supervisor"),
       restartMs: configuration.faults.restartMs,
       proof: this.#proof,
-      mayFail: (error) => this.#mayFail(error),
+      mayFail: (error, when) => this.#mayFail(error, when),
       report: (what) => this.#report(what),
     });
     this.#rot = new Rot(world, broker, this.server, world.random.stream("rot"));
@@ -140,6 +143,11 @@ class SeedRun {
       nextProducer: () => producers++,
       nextValue: () => values++,
       isOver: () => this.#isOver,
+      topicChanges: () => {
+        const act = this.#atTopicChange;
+        this.#atTopicChange = () => {};
+        act();
+      },
       count: () => this.operations++,
     };
     const client = (name: string, loop: ConstructorParameters<typeof SimClient>[3]) => new SimClient(name, world, this.#shared, loop);
@@ -164,6 +172,10 @@ class SeedRun {
       clients: this.#mortals,
       rot: this.#rot,
       capacityBytes,
+      openFilesMax,
+      atTopicChange: (act: () => void) => {
+        this.#atTopicChange = act;
+      },
       random: world.random.stream("faults"),
     };
     scheduleFaults(context, this.#configuration.faults, () => {
@@ -243,18 +255,27 @@ class SeedRun {
   /** Whether the server has a reason for such an error line. */
   #mayComplain(message: string): boolean {
     const { counts } = this.#world.trace;
-    if (message.startsWith("the disk failed")) return counts.has("disk.fault.sync-failed") || counts.has("disk.fault.full");
-    if (message.startsWith("a topic is not as the metadata says")) return counts.has("disk.fault.full");
+    if (message.startsWith("the disk failed")) return counts.has("disk.fault.sync-failed");
+    if (message.startsWith("a topic is not as the metadata says"))
+      return counts.has("disk.fault.full") || counts.has("disk.fault.too-many-files");
     return this.#rot.any;
   }
 
-  /** Whether a start or a stop may fail so: for what was done to the disk on purpose. */
-  #mayFail(error: unknown): boolean {
+  /**
+   * Whether a process may end so: for what was done to the disk on purpose. A server that has started waits until there is room again on the
+   * disk, or a file that it may open; but for its metadata, of which a failed write is the end (docs/formats/metadata.md, "Writing").
+   */
+  #mayFail(error: unknown, when: "start" | "serving" | "stop"): boolean {
     if (this.#world.nowMs > faultsUntilMs + 1_000) return false;
     const { counts } = this.#world.trace;
     if (error instanceof CorruptionError) return this.#rot.any;
     if (!(error instanceof DiskError)) return false;
-    return error.kind === "no-space" ? counts.has("disk.fault.full") : error.kind === "io" && counts.has("disk.fault.sync-failed");
+    if (error.kind === "io") return counts.has("disk.fault.sync-failed");
+    if (when === "serving" && !error.path.startsWith("controller/")) return false;
+    return (
+      (error.kind === "no-space" && counts.has("disk.fault.full")) ||
+      (error.kind === "too-many-files" && counts.has("disk.fault.too-many-files"))
+    );
   }
 }
 

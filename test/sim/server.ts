@@ -30,14 +30,16 @@ export interface SupervisedServerOptions {
   /** Mean time until a dead process is started again. */
   readonly restartMs: number;
   readonly proof: SyncProof | undefined;
-  /** Whether a start may fail for such a reason at this moment. */
-  readonly mayFail: (error: unknown) => boolean;
+  /** Whether a process may end for such a reason at this moment. */
+  readonly mayFail: (error: unknown, when: "start" | "serving" | "stop") => boolean;
   /** An error of the product. */
   readonly report: (what: string) => void;
 }
 
 /** Counters of a server that show which ways it took. */
 const countedMetrics = ["varve_journal_rounds_total", "varve_journal_direct_rounds_total", "varve_journal_waits_total"] as const;
+/** After a start that failed the next one has time: what it failed for is seldom gone at once. */
+const failedStartMs = 500;
 const moments = ["before", "torn", "after"] as const;
 const noEffect = Number.MAX_SAFE_INTEGER;
 
@@ -119,7 +121,7 @@ export class SupervisedServer {
       },
       (error: unknown) => {
         if (this.#state !== stopping) return;
-        this.#check("a stop failed", error);
+        this.#check("stop", "a stop failed", error);
         this.#exit("failed-stop");
       },
     );
@@ -152,9 +154,9 @@ export class SupervisedServer {
       },
       (error: unknown) => {
         if (this.#state !== starting) return;
-        this.#check("a start failed", error);
+        this.#check("start", "a start failed", error);
         world.trace.count(`server.start-failed.${nameOf(error)}`);
-        this.#exit("failed-start");
+        this.#exit("failed-start", failedStartMs);
       },
     );
   }
@@ -163,23 +165,28 @@ export class SupervisedServer {
   #fatal(reason: ExitReason, error: Error): void {
     const { world } = this.#options;
     world.trace.count(`server.exit.${reason}`);
-    this.#check("the server gave up", error);
+    this.#check("serving", "the server gave up", error);
     this.#exit(`exit-${reason}`);
   }
 
-  #check(what: string, error: unknown): void {
-    if (this.#options.mayFail(error)) return;
+  #check(when: "start" | "serving" | "stop", what: string, error: unknown): void {
+    if (this.#options.mayFail(error, when)) return;
     this.#options.report(`${what}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
   }
 
-  /** The process ends by itself; what it had not synced stays in the cache. */
-  #exit(how: string): void {
-    this.#options.history.add("nemesis", "info", { f: "fault", fault: how });
-    this.#options.node.kill("process");
-    this.#died("process");
+  /**
+   * The process ends by itself; what it had not synced stays in the cache, unless somebody sees that its file system has stopped, and starts
+   * the machine anew.
+   */
+  #exit(how: string, pauseMs = 0): void {
+    const { history, node, random } = this.#options;
+    history.add("nemesis", "info", { f: "fault", fault: how });
+    const death = node.disk.hasStopped && random.chance(0.5) ? "power" : "process";
+    node.kill(death);
+    this.#died(death, pauseMs);
   }
 
-  #died(death: Death): void {
+  #died(death: Death, pauseMs = 0): void {
     this.#countPaths();
     this.#state = { kind: "down" };
     this.#note(death);
@@ -187,7 +194,7 @@ export class SupervisedServer {
     if (this.#isRestartPlanned) return;
     this.#isRestartPlanned = true;
     const { world, random, restartMs } = this.#options;
-    world.after(random.exponential(restartMs), () => this.#boot());
+    world.after(pauseMs + random.exponential(restartMs), () => this.#boot());
   }
 
   /** What the process that ends has done, as far as its metrics tell. */

@@ -69,6 +69,7 @@ class Administrator {
     topic.incarnation++;
     const operation = { f: "create-topic", value: [] } as const;
     begin(shared, process, operation);
+    shared.topicChanges();
     for (;;) {
       const made = await this.#try(() =>
         this.#varve.admin.createTopic({ name, partitions: partitionCount, config: Object.fromEntries(config) }),
@@ -89,6 +90,7 @@ class Administrator {
     const { name } = topic.plan;
     const operation = { f: "delete-topic", value: topic.keys } as const;
     begin(shared, process, operation);
+    shared.topicChanges();
     let isLate = false;
     for (;;) {
       const deleted = await this.#try(() => this.#varve.admin.deleteTopic(name));

@@ -6,7 +6,7 @@ import { ClusterError } from "@varve/model";
 import { sleep } from "@varve/runtime";
 import type { Key, OperationOf, Send } from "../../workload/history.ts";
 import { recordOf } from "../../workload/records.ts";
-import { brokerAddress, type ProducerPlan } from "../configuration.ts";
+import { brokerAddress, type ProducerPlan, paddingBytesMaxOf } from "../configuration.ts";
 import type { ClientLife, ClientLoop } from "./client.ts";
 import { begin, complete } from "./shared.ts";
 import type { Topic } from "./topics.ts";
@@ -120,7 +120,7 @@ class Sender {
   #hand(topic: string, send: Send, isPosted: boolean): Promise<Receipt> {
     const { shared } = this.#life;
     const record = {
-      ...recordOf(send.value, shared.configuration.paddingBytesMax),
+      ...recordOf(send.value, paddingBytesMaxOf(shared.configuration, send.value)),
       ...(send.timestampMs === undefined ? {} : { timestamp: send.timestampMs }),
       ...(this.#plan.choosesPartition ? { partition: shared.topics.partitionOf(send.key).partition } : {}),
     };

@@ -4,6 +4,7 @@
 import type { ConsumerRecord, DamagedRecordsError } from "@varve/client";
 import type { Key, Polled, Read } from "../../workload/history.ts";
 import { differenceOf, numberOf } from "../../workload/records.ts";
+import { paddingBytesMaxOf } from "../configuration.ts";
 import { begin, complete, type Shared } from "./shared.ts";
 import type { Topic } from "./topics.ts";
 
@@ -12,6 +13,7 @@ export class Reads {
   readonly #shared: Shared;
   readonly #keyOf: (topic: string, partition: number) => Key;
   readonly #reads = new Map<Key, Read[]>();
+  #count = 0;
 
   constructor(shared: Shared, keyOf: (topic: string, partition: number) => Key) {
     this.#shared = shared;
@@ -19,9 +21,7 @@ export class Reads {
   }
 
   get count(): number {
-    let count = 0;
-    for (const reads of this.#reads.values()) count += reads.length;
-    return count;
+    return this.#count;
   }
 
   /** A key of which nothing may come. */
@@ -34,7 +34,7 @@ export class Reads {
     const value = numberOf(record);
     const where = `${topic}-${partition} at ${offset}`;
     if (value === undefined) return this.#shared.report(`${where}: a record that nobody sent`);
-    const difference = differenceOf(record, value, this.#shared.configuration.paddingBytesMax);
+    const difference = differenceOf(record, value, paddingBytesMaxOf(this.#shared.configuration, value));
     if (difference !== undefined) this.#shared.report(`${where}: ${difference}`);
     const sentMs = this.#shared.timestamps.get(value);
     if (sentMs !== undefined && sentMs !== timestamp)
@@ -42,6 +42,7 @@ export class Reads {
     const key = this.#keyOf(topic, partition);
     this.expect(key);
     this.#reads.get(key)?.push([offset, value]);
+    this.#count++;
   }
 
   get polled(): readonly Polled[] {

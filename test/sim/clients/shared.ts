@@ -21,6 +21,8 @@ export interface Shared {
   nextProcess(): number;
   nextProducer(): number;
   nextValue(): number;
+  /** A topic is about to be made or deleted. */
+  topicChanges(): void;
   /** Clients begin no new operation any more. */
   isOver(): boolean;
   /** An operation has come to its end. */

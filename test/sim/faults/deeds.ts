@@ -13,6 +13,10 @@ export interface FaultContext {
   readonly rot: Rot;
   /** The disk's size when it is not full. */
   readonly capacityBytes: number;
+  /** How many files its processes may have open when nothing is wrong. */
+  readonly openFilesMax: number;
+  /** Does something when a topic is about to be made or deleted, once; replaces what was planned before. */
+  readonly atTopicChange: (act: () => void) => void;
   readonly random: Random;
 }
 
@@ -27,6 +31,7 @@ type Deed = (context: FaultContext) => void;
 
 /** Effects of the disk within which a planned death comes: a few rounds of the journal, or a part of a recovery. */
 const effectsAheadMax = 120;
+const topicChangeEffectsMax = 40;
 const recoveryEffectsMax = 60;
 const recoveryDeathsMax = 3;
 
@@ -49,6 +54,8 @@ export const deeds: Readonly<Record<FaultKind, Deed>> = {
       })),
     );
   },
+  "death-at-topic-change": ({ server, random, atTopicChange }) =>
+    atTopicChange(() => server.doom(random.integer(1, topicChangeEffectsMax), random.pick(deaths))),
   "clean-restart": ({ server }) => server.stop(),
   "death-while-stopping": ({ server, random }) => {
     server.doom(random.integer(1, effectsAheadMax), random.pick(deaths));
@@ -94,6 +101,13 @@ export const deeds: Readonly<Record<FaultKind, Deed>> = {
       broker.disk.capacityBytes = context.capacityBytes;
     });
   },
+  "too-many-files": (context) => {
+    const { broker, random } = context;
+    broker.disk.openFilesMax = random.pick([0, 8, 24]);
+    later(context, () => {
+      broker.disk.openFilesMax = context.openFilesMax;
+    });
+  },
   "clock-jump": ({ world, broker, clients, random }) => {
     const node = random.pick([broker, broker, ...clients.map(({ node }) => node)]);
     world.trace.count("clock.fault.jump");
@@ -108,6 +122,7 @@ export const deeds: Readonly<Record<FaultKind, Deed>> = {
   "client-death": ({ clients, random }) => random.pick(clients).replace(),
   "client-pause": ({ clients, random }) => random.pick(clients).node.pause(random.exponential(3_000)),
   "bit-flip": ({ rot }) => rot.flip(),
+  "derived-bit-flip": ({ rot }) => rot.flipDerived(),
 };
 
 /** Undoes a fault after a while. */

@@ -7,6 +7,7 @@ export const faultKinds = [
   "double-death",
   "death-at-effect",
   "death-in-recovery",
+  "death-at-topic-change",
   "clean-restart",
   "death-while-stopping",
   "cut-wires",
@@ -18,12 +19,14 @@ export const faultKinds = [
   "slow-disk",
   "sync-failure",
   "disk-full",
+  "too-many-files",
   "clock-jump",
   "clock-rate",
   "pause",
   "client-death",
   "client-pause",
   "bit-flip",
+  "derived-bit-flip",
 ] as const;
 
 export type FaultKind = (typeof faultKinds)[number];

@@ -1,5 +1,6 @@
 // Bits that turn, and sectors that cannot be read any more, on the disk of a running broker, where it can be said what is legal: in
-// segments that were closed long ago, hence lie below the mark. The broker must find them, never serve them, and go on with the rest.
+// segments that were closed long ago, hence lie below the mark, and in what can be made anew from them. The broker must find the former, never
+// serve them, and go on with the rest; of the latter nobody may see anything.
 
 import type { PartitionId, TopicId } from "@varve/model";
 import { partitionKey } from "@varve/model";
@@ -10,6 +11,8 @@ import type { SupervisedServer } from "../server.ts";
 const quietMs = 20_000;
 /** How often it is a sector instead of a bit. */
 const sectorShare = 0.3;
+/** What is derived from a segment's batches. */
+const derivedSuffixes = ["index", "timeindex", "snapshot"] as const;
 
 export class Rot {
   readonly #world: World;
@@ -49,6 +52,22 @@ export class Rot {
     const { disk } = this.#broker;
     if (this.#random.chance(sectorShare)) disk.spoil(path, this.#random.below(bytes));
     else disk.flipBit(path, this.#random.below(bytes), this.#random.below(8));
+  }
+
+  /** Turns a bit of what was derived from some closed segment, if there is one. */
+  flipDerived(): void {
+    if (this.#server.upForMs < quietMs) return;
+    const { disk } = this.#broker;
+    const files = this.#closedSegments().flatMap(({ folder, path }) => {
+      const base = path.slice(folder.length + 1, -".log".length);
+      const names = disk.folder(folder).names();
+      return derivedSuffixes.map((suffix) => `${base}.${suffix}`).flatMap((name) => (names.includes(name) ? [`${folder}/${name}`] : []));
+    });
+    const filled = files.filter((path) => disk.contents(path).length > 0);
+    if (filled.length === 0) return;
+    const path = this.#random.pick(filled);
+    disk.flipBit(path, this.#random.below(disk.contents(path).length), this.#random.below(8));
+    this.#world.trace.count("disk.fault.bit-flip-derived");
   }
 
   #closedSegments(): readonly { readonly folder: string; readonly path: string }[] {

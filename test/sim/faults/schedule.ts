@@ -31,13 +31,16 @@ export function scheduleFaults(context: FaultContext, plan: FaultPlan, healed: (
 }
 
 /** A disk and a network that do nothing wrong; clocks that show the right time and run at the right rate. */
-function heal({ world, broker, server, clients, capacityBytes }: FaultContext): void {
+function heal({ world, broker, server, clients, capacityBytes, openFilesMax, atTopicChange }: FaultContext): void {
   world.setFaults(noFaults);
   world.network.mendAll();
   broker.disk.capacityBytes = capacityBytes;
+  broker.disk.openFilesMax = openFilesMax;
+  atTopicChange(() => {});
   // Takes the place of a failure that has not come yet, and never comes itself.
   broker.disk.failNextSync("no such file");
   server.spare();
+  if (broker.disk.hasStopped) server.kill("power");
   for (const node of [broker, ...clients.map((client) => client.node)]) {
     node.clock.setRate(1);
     node.clock.jump(Math.round(simulationStartMs + world.nowMs - node.clock.wallMs));

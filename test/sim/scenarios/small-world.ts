@@ -6,6 +6,7 @@ import { nodeCompression } from "@varve/runtime/node";
 import { createWorld, noFaults, type SimNode, type World, type WorldFaults } from "@varve/sim";
 import { History } from "../../workload/history.ts";
 import { SupervisedServer } from "../server.ts";
+import { turn } from "../turn.ts";
 
 /** A ring of the usual size is hundreds of megabytes of zeros in memory. */
 const smallJournal: Partial<ServerConfig> = { "journal.files": 2, "journal.file.bytes": 262_144 };
@@ -32,7 +33,7 @@ export async function inSmallWorld(
   let watched: SupervisedServer | undefined;
   using world = createWorld({
     seed,
-    turn: () => new Promise((resolve) => setImmediate(resolve)),
+    turn,
     compression: nodeCompression,
     faults,
     unhandledRejections: (hear) => {
