@@ -37,6 +37,8 @@ export class SyncProof {
   readonly violations: string[] = [];
   readonly #isDurable: (topicId: string) => boolean;
   readonly #watched = new Map<string, Watched>();
+  /** Those of them whose sync was not seen yet. */
+  readonly #unsynced = new Set<Watched>();
   readonly #dirty = new Map<string, Dirty>();
 
   /** @param isDurable whether an answer for this topic (hexadecimal id) promises a sync. */
@@ -112,15 +114,18 @@ export class SyncProof {
   #watch(topicId: string, batch: Uint8Array): Watched {
     const bytes = Buffer.from(batch.subarray(identityStart, identityStart + identityBytes));
     const identity = bytes.toString("latin1");
-    const known = this.#watched.get(identity) ?? { topicId, bytes, isSynced: false };
-    this.#watched.set(identity, known);
-    return known;
+    const known = this.#watched.get(identity);
+    if (known !== undefined) return known;
+    const fresh: Watched = { topicId, bytes, isSynced: false };
+    this.#watched.set(identity, fresh);
+    this.#unsynced.add(fresh);
+    return fresh;
   }
 
   #wrote(path: string, bytes: Uint8Array): void {
     const content = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-    for (const batch of this.#watched.values()) {
-      if (batch.isSynced || !content.includes(batch.bytes)) continue;
+    for (const batch of this.#unsynced) {
+      if (!content.includes(batch.bytes)) continue;
       const dirty = this.#dirty.get(path) ?? { batches: new Set() };
       this.#dirty.set(path, dirty);
       dirty.batches.add(batch);
@@ -133,6 +138,7 @@ export class SyncProof {
     return () => {
       for (const batch of covered) {
         batch.isSynced = true;
+        this.#unsynced.delete(batch);
         this.#dirty.get(path)?.batches.delete(batch);
       }
     };

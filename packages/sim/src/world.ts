@@ -178,7 +178,8 @@ export class World {
       if (nextMs === undefined) throw this.#error("the run waits, and nothing is left to happen");
       if (nextMs > deadlineMs) throw this.#error(`did not come about within ${withinMs} ms`);
       if (this.scheduler.steps >= lastStep) throw this.#error(`did not come about within ${this.scheduler.steps} events`);
-      await this.scheduler.step();
+      const ran = this.scheduler.step();
+      if (ran instanceof Promise) await ran;
     }
     this.#running = undefined;
   }

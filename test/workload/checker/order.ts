@@ -14,16 +14,16 @@ export function checkPollOrder(prepared: Prepared, versions: Versions, hasHoles:
       last.set(read.key, read);
       if (before === undefined) continue;
       const resumedAt = resumePoint(consumer, before, read);
-      const where = `after value ${before.value} at ${before.offset} came value ${read.value} at ${read.offset}`;
-      if (!hasHoles && read.offset !== before.offset + 1 && !resumedAt) report("offset-gap", read.key, where);
+      const where = () => `after value ${before.value} at ${before.offset} came value ${read.value} at ${read.offset}`;
+      if (!hasHoles && read.offset !== before.offset + 1 && !resumedAt) report("offset-gap", read.key, where());
       const isInside = before.poll === read.poll;
       // What a death may have undone since is in no order with what stands there now.
       if (prepared.happened(read.undoneBy, read.invoked, Number.POSITIVE_INFINITY)) continue;
       // A producer that is not idempotent may have stored one value twice; only its first place counts in the order of values.
       if (!isOnce(prepared, before.value) || !isOnce(prepared, read.value)) continue;
       const step = distance(versions, read.key, before.value, read.value);
-      if (step > 1 && !resumedAt) report(isInside ? "int-poll-skip" : "poll-skip", read.key, where);
-      if (step < 1) report(isInside ? "int-nonmonotonic-poll" : "nonmonotonic-poll", read.key, where);
+      if (step > 1 && !resumedAt) report(isInside ? "int-poll-skip" : "poll-skip", read.key, where());
+      if (step < 1) report(isInside ? "int-nonmonotonic-poll" : "nonmonotonic-poll", read.key, where());
     }
   }
 }

@@ -100,9 +100,20 @@ export function prepare(events: readonly HistoryEvent[]): Prepared {
     sends,
     consumers,
     reads: consumers.flatMap((consumer) => consumer.reads),
-    happened: (undoer, after, before) => deaths[undoer].some((index) => index > after && index < before),
-    countBefore: (undoer, before) => deaths[undoer].filter((index) => index < before).length,
+    happened: (undoer, after, before) => (deaths[undoer][firstAbove(deaths[undoer], after)] ?? Number.POSITIVE_INFINITY) < before,
+    countBefore: (undoer, before) => firstAbove(deaths[undoer], before - 1),
   };
+}
+
+/** Where the first number stands that is larger than `limit`; their count when none is. @param rising integers. */
+function firstAbove(rising: readonly number[], limit: number): number {
+  let [from, to] = [0, rising.length];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if ((rising[middle] as number) > limit) to = middle;
+    else from = middle + 1;
+  }
+  return from;
 }
 
 function pair(events: readonly HistoryEvent[]): readonly Call[] {

@@ -23,7 +23,10 @@ export function checkOffsets(prepared: Prepared, versions: Versions, report: Rep
 export function checkReads(prepared: Prepared, report: Report): void {
   const readIn = new Map<number, Set<Key>>();
   for (const { key, value } of prepared.reads) readIn.set(value, (readIn.get(value) ?? new Set()).add(key));
-  const deletions = callsOf(prepared, "delete-records").filter(({ type }) => type === "ok");
+  const deletions = Map.groupBy(
+    callsOf(prepared, "delete-records").filter(({ type }) => type === "ok"),
+    ({ operation }) => operation.key,
+  );
   for (const read of prepared.reads) {
     const { key, value, offset } = read;
     const send = prepared.sends.get(value);
@@ -43,8 +46,8 @@ export function checkReads(prepared: Prepared, report: Report): void {
       const settledBefore = send.completed < (before?.deleteInvoked ?? 0);
       if (wasThere || settledBefore) report("resurrected", key, `value ${value} of the deleted key ${send.key} at ${offset}`);
     }
-    for (const { operation, completed } of deletions) {
-      if (operation.key !== key || operation.logStart === null || completed > read.invoked || offset >= operation.logStart) continue;
+    for (const { operation, completed } of deletions.get(key) ?? []) {
+      if (operation.logStart === null || completed > read.invoked || offset >= operation.logStart) continue;
       report("resurrected", key, `value ${value} at ${offset}, after everything below ${operation.logStart} was deleted`);
     }
   }

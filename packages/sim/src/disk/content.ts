@@ -55,6 +55,8 @@ export class Content {
   readonly #durable = new Image();
   /** Oldest first. */
   #pending: Change[] = [];
+  /** The two images differ by more than `pending`: a sync has lost something. */
+  #hasLost = false;
   /** Milliseconds of the wall clock. */
   modifiedMs = 0;
   /** Whether a folder names it: what has no name takes no space. */
@@ -140,6 +142,7 @@ export class Content {
    */
   loseSync(sequence: number, random: Random): void {
     const allLost = random.chance(0.5);
+    this.#hasLost = true;
     for (const change of this.#take(sequence)) {
       if (!allLost && random.chance(0.5)) apply(this.#durable, change);
     }
@@ -147,6 +150,7 @@ export class Content {
 
   /** The power goes: each unsynced change is on its own kept, dropped, torn or reordered, and the cache is gone. */
   cutPower(cut: PowerCut, random: Random, tally: Tally): void {
+    if (this.#pending.length === 0 && !this.#hasLost) return;
     if (this.#pending.length > 0) {
       for (const change of survivors(this.#pending, cut, random, tally)) {
         if (change.kind === "write" && change.torn) tear(this.#durable, change, random, tally);
@@ -155,6 +159,7 @@ export class Content {
       this.#pending = [];
     }
     this.#cached.copy(this.#durable);
+    this.#hasLost = false;
   }
 
   /** Changes bytes behind everyone's back, in the cache and on the disk. */
