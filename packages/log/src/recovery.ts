@@ -8,7 +8,7 @@ import type { LogStartPoint, RecoveryPoints } from "./checkpoint.ts";
 import { Fold, type Outcome } from "./journal/fold.ts";
 import { journalFolder } from "./journal/ring.ts";
 import { replayRuns, type Scan, type ScanPorts, scanJournal } from "./journal/scan.ts";
-import { removePartitionFolder } from "./partition-folder.ts";
+import { holdsRecords, removePartitionFolder } from "./partition-folder.ts";
 import { RedoWriter } from "./redo.ts";
 import type { SegmentContext } from "./segments/context.ts";
 import { segmentPath } from "./segments/names.ts";
@@ -52,6 +52,7 @@ export interface RecoveryParts {
 /** After a clean shutdown: nothing is read but names and small files. */
 export async function openClean(parts: RecoveryParts, lastLsn: number): Promise<Recovery> {
   refuseMissing(parts, new Set());
+  await removeUnmade(parts, parts.incomplete);
   const logs = await eachOf(parts.found, async ({ id, key, incarnation }) => {
     const segments = await openSegmentedLog(parts.context, key, parts.configOf(id), { kind: "all" }, startOf(parts, key, incarnation));
     return { id, segments };
@@ -110,11 +111,24 @@ async function removeDropped(parts: RecoveryParts, fold: Fold): Promise<void> {
   const { disk } = parts.ports;
   const gone = [...fold.outcomes()].flatMap(([key, { kind }]) => (kind === "gone" ? [key] : []));
   const leftover = parts.incomplete.filter((key) => fold.dropped.has(key));
+  await removeUnmade(
+    parts,
+    parts.incomplete.filter((key) => !fold.dropped.has(key)),
+  );
   for (const key of [...gone, ...leftover]) {
     await removePartitionFolder(disk, key);
     parts.logger.info("removed what was left of a deleted partition", { partition: key });
   }
   if (gone.length + leftover.length > 0) await disk.syncFolder("");
+}
+
+/** Removes folders whose making was cut short: their topic may be gone. One that holds records is left for somebody to look at. */
+async function removeUnmade({ ports: { disk }, logger }: RecoveryParts, folders: readonly string[]): Promise<void> {
+  for (const key of folders) {
+    if (await holdsRecords(disk, key)) continue;
+    await removePartitionFolder(disk, key);
+    logger.info("removed a partition's folder that was never complete", { partition: key });
+  }
 }
 
 /** Opens a log where it is trusted, and makes what follows ready for the redo. */

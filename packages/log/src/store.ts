@@ -196,10 +196,17 @@ export class JournaledLogStore implements LogStore {
     }
     const incarnation = await this.#journal.create(id);
     await disk.makeFolder(key);
-    const segments = await createSegmentedLog(context, key, config, offsetZero);
-    await segments.sync();
-    await writePartitionMetadata(disk, key, id, topicName, incarnation);
-    await disk.syncFolder("");
+    let segments: SegmentedLog | undefined;
+    try {
+      segments = await createSegmentedLog(context, key, config, offsetZero);
+      await segments.sync();
+      await writePartitionMetadata(disk, key, id, topicName, incarnation);
+      await disk.syncFolder("");
+    } catch (error) {
+      // Its topic may be deleted before the next try, and nobody would come back for the folder.
+      if (mayPass(error)) await (segments?.drop() ?? removePartitionFolder(disk, key));
+      throw error;
+    }
     return this.#add(id, segments, config, incarnation);
   }
 

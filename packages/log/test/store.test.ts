@@ -1,5 +1,6 @@
 // Shows how a data directory is opened, shared, closed and refused, and what happens to its logs when they are made and removed.
 
+import { partitionKey } from "@varve/model";
 import { sleep } from "@varve/runtime";
 import { expect, test } from "vitest";
 import { DataDirectoryError } from "../src/data-directory.ts";
@@ -161,6 +162,40 @@ test("a folder that nobody claims and that holds records is neither opened nor d
     expect([...(await open(ports)).logs()].map(({ id }) => id.partition)).toEqual([5]);
   });
   expect(under.disk.contents("AAAAAAAAAAAAAAAAAAAAAA-6/00000000000000000000.log").length).toBeGreaterThan(0);
+});
+
+test("a partition that cannot be made for want of a file or of room leaves no folder, and is made once it can be", async () => {
+  const under = machine();
+  await under.run(async (ports) => {
+    const store = await open(ports, { journalFiles: 1 });
+    const before = await ports.disk.list("");
+    const { openFilesMax, capacityBytes } = under.disk;
+    const room = { capacityBytes: under.disk.usedBytes + 64, openFilesMax };
+    for (const limit of [{ capacityBytes, openFilesMax: 1 }, { capacityBytes, openFilesMax: 2 }, room]) {
+      Object.assign(under.disk, limit);
+      await expect(store.create(partition(0), "orders", topicConfig)).rejects.toMatchObject({ code: "KAFKA_STORAGE_ERROR" });
+      expect(await ports.disk.list("")).toEqual(before);
+      Object.assign(under.disk, { capacityBytes, openFilesMax });
+    }
+    await store.create(partition(0), "orders", topicConfig);
+  });
+});
+
+test("a folder whose making a death has cut short is gone after the next start, clean or not", async () => {
+  for (const isClean of [true, false]) {
+    const under = machine();
+    await under.run(async (ports) => {
+      const store = await open(ports);
+      await ports.disk.makeFolder(partitionKey(partition(0)));
+      await (await ports.disk.open(`${partitionKey(partition(0))}/00000000000000000000.log`, "create")).close();
+      if (isClean) await store.close();
+    });
+    under.machine.kill("process");
+    await under.run(async (ports) => {
+      await open(ports);
+      expect(await ports.disk.list("")).not.toContain(partitionKey(partition(0)));
+    });
+  }
 });
 
 test("a store that has nothing to do does nothing: no timer runs but that of the retention check", async () => {
