@@ -1,8 +1,8 @@
 // Shows that a patch changes exactly what it names, wherever the lines have moved to, and is refused where they are gone.
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { applyPatch, parsePatch } from "./patch.ts";
 
@@ -42,6 +42,19 @@ test("a patch whose lines are gone is refused", () => {
 
 test("a patch that changes no file is refused", () => {
   expect(() => applyPatch(folderWith(""), "words alone\n")).toThrow("the patch changes no file");
+});
+
+test("every planted bug can be planted in the tree as it stands", () => {
+  const root = join(import.meta.dirname, "../../..");
+  for (const name of readdirSync(import.meta.dirname).filter((file) => file.endsWith(".patch"))) {
+    const text = readFileSync(join(import.meta.dirname, name), "utf8");
+    const folder = folderWith("");
+    for (const { path } of parsePatch(text)) {
+      mkdirSync(dirname(join(folder, path)), { recursive: true });
+      copyFileSync(join(root, path), join(folder, path));
+    }
+    expect(() => applyPatch(folder, text), name).not.toThrow();
+  }
 });
 
 test("every planted bug says what it is and changes product code alone", () => {
