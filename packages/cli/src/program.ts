@@ -20,7 +20,7 @@ export interface World {
 /** @param words of the command line, without program and script. @returns the exit code. */
 export async function run(words: readonly string[], world: World): Promise<number> {
   let exitCode: number = exitCodes.ok.code;
-  const program = build(world, async (command, args, written) => {
+  const program = build(commandsFor(words), world, async (command, args, written) => {
     exitCode = await call(command, args, written, world);
   });
   try {
@@ -34,7 +34,14 @@ export async function run(words: readonly string[], world: World): Promise<numbe
 
 type Action = (command: Command, args: readonly string[], written: Readonly<Record<string, unknown>>) => Promise<void>;
 
-function build({ sayRaw, output }: World, action: Action): Program {
+/** The one command that the words begin with; all of them where they begin otherwise, since help and complaints then speak of all. */
+function commandsFor(words: readonly string[]): readonly Command[] {
+  const [first, second] = words;
+  const named = tree.find(({ path, alias }) => path[0] === first && (path[1] === undefined || path[1] === second || alias === second));
+  return named === undefined ? tree : [named];
+}
+
+function build(commands: readonly Command[], { sayRaw, output }: World, action: Action): Program {
   const program = new Program("varve");
   const settings = {
     writeOut: (text: string) => output.print(text.trimEnd()),
@@ -52,7 +59,7 @@ function build({ sayRaw, output }: World, action: Action): Program {
       "\nExample:\n  varve server & varve topic create orders && seq 10 | varve produce orders && varve consume orders",
     );
   const parents = new Map<string, Program>();
-  for (const command of tree) {
+  for (const command of commands) {
     const [first, second] = command.path;
     if (second === undefined) add(program, first, command, action);
     else add(parents.get(first) ?? group(program, first, parents), second, command, action);

@@ -2,7 +2,6 @@
 // Signals and printing are the command's (packages/cli).
 
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { setFlagsFromString } from "node:v8";
 import { CorruptionError, type ServerConfig } from "@varve/model";
 import { nodeCompression, nodeLogger, nodeMetrics, nodePorts } from "@varve/runtime/node";
 import { loadGrpcNetwork } from "@varve/transport-grpc";
@@ -37,7 +36,6 @@ const memoryFlags = [
  * @throws as `startServer`.
  */
 export async function startNodeServer({ config, pretty }: NodeServerOptions, signal: AbortSignal): Promise<RunningServer> {
-  for (const flag of memoryFlags) setFlagsFromString(flag);
   const level = config["log.level"];
   const logger = nodeLogger({ level, descriptor: 2, pretty });
   const metrics = nodeMetrics();
@@ -59,5 +57,9 @@ export async function startNodeServer({ config, pretty }: NodeServerOptions, sig
   const network = await loadGrpcNetwork();
   const ports = nodePorts({ dataFolder: config["data.dir"], network, compression: nodeCompression, logger, metrics });
   const hooks = { fatal, serveHttp, exposeMetrics: () => metrics.expose(), loopDelayMs };
-  return startServer(config, ports, hooks, signal);
+  const server = await startServer(config, ports, hooks, signal);
+  // Loaded only now: it takes 4 ms of a start, and what it sets matters under load.
+  const { setFlagsFromString } = await import("node:v8");
+  for (const flag of memoryFlags) setFlagsFromString(flag);
+  return server;
 }
