@@ -18,6 +18,8 @@ import type { LogState, SegmentView } from "./state.ts";
 /** One read of the disk brings at most this, whatever was asked for; and at least the other. */
 export const readBytesMax = 8_388_608;
 const readBytesMin = 4096;
+/** When no more of a segment can be read, the beginnings of so many segments behind it tell whether that holds for all. */
+const segmentsAskedMax = 16;
 
 /** See `PartitionLog.read`. */
 export function readLog(state: LogState, from: Offset, bytesMax: number, below: Offset): ReadResult | Promise<ReadResult> {
@@ -199,10 +201,13 @@ class DiskRead {
    */
   async #goesOnBehind(segment: SegmentView, expected: Offset): Promise<boolean> {
     if ((this.#state.tail.start ?? 0) > expected) return true;
-    const next = this.#state.segmentOf(segment.end);
-    if (next === undefined || next.base < segment.end) return false;
-    const batch = await unlessUnreadable(readBatchAt(this.#state, next, 0));
-    return batch !== undefined && !(batch instanceof DiskError);
+    const behind = this.#state.segments.filter(({ base }) => base >= segment.end);
+    // Where one cannot be read, its neighbour often cannot either.
+    for (const next of behind.slice(0, segmentsAskedMax)) {
+      const batch = await unlessUnreadable(readBatchAt(this.#state, next, 0));
+      if (!(batch instanceof DiskError)) return batch !== undefined;
+    }
+    return false;
   }
 
   #damaged(file: string, position: number, problem: string, from: Offset, resumeAt: Offset): ReadResult {

@@ -84,6 +84,24 @@ describe("a sector that cannot be read", () => {
     );
   });
 
+  test("next to another one in the next segment is stepped over like it", async () => {
+    await withLog(
+      async (log, { disk }) => {
+        const bytes = await fillTwo(log);
+        await log.roll();
+        for (let number = 0; number < 3; number++) log.appendStamped(batchAt(log.logEnd, { valueBytes: 2_900 }));
+        await log.sync();
+        disk.spoil(segments[0], batchesPerSegment * bytes - 1);
+        for (let position = 0; position < batchesPerSegment * bytes; position += sectorBytes) disk.spoil(segments[1], position);
+        const { bases, damage } = await readOver(log);
+        expect(damage.map(({ file }) => file)).toEqual([...segments]);
+        expect(bases.filter((base) => base >= batchesPerSegment)).toEqual([24, 25, 26]);
+      },
+      config,
+      { tailBytesMax: 0 },
+    );
+  });
+
   test("at the end of the log, with nothing behind it to go on with, is a read that failed", async () => {
     await withLog(
       async (log, { disk }) => {
