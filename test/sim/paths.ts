@@ -6,7 +6,7 @@ import { faultKinds } from "./faults/kinds.ts";
 /** What disks and networks do by themselves, or because of a deed. */
 const worldFaults: readonly string[] = [
   ...["power-cut", "dropped", "torn", "reordered", "entry-dropped", "done-after-death", "full", "stall", "stall-all", "slowed"],
-  ...["sync-failed", "bit-flip", "bit-flip-derived", "bad-sector", "stopped", "too-many-files"],
+  ...["sync-failed", "bit-flip", "bit-flip-derived", "bad-sector", "misdirected", "stopped", "too-many-files"],
 ]
   .map((fault) => `disk.fault.${fault}`)
   .concat(

@@ -8,6 +8,8 @@ import type { SeedOutcome } from "./run-seed.ts";
 const seedMsMax = 300_000;
 /** A process is replaced after so many seeds: what leaks from one to the next stays small. */
 const seedsPerProcessMax = 200;
+/** What is left is given out in so many parts for each process: seeds differ, and no core is to wait for another. */
+const sharesPerJob = 4;
 
 export interface WorkersOptions {
   readonly seeds: readonly number[];
@@ -20,7 +22,7 @@ export async function runSeeds({ seeds, jobs, done }: WorkersOptions): Promise<v
   const waiting = [...seeds];
   const work = async (): Promise<void> => {
     for (;;) {
-      const share = waiting.splice(0, Math.min(seedsPerProcessMax, Math.ceil(waiting.length / jobs)));
+      const share = waiting.splice(0, Math.min(seedsPerProcessMax, Math.ceil(waiting.length / jobs / sharesPerJob)));
       if (share.length === 0) return;
       await runShare(share, done);
     }

@@ -76,6 +76,16 @@ const sound: Record<string, Story> = {
     .step(2, { f: "skip", key: 1, damagedFrom: 1, resumeAt: 2 })
     .step(2, { f: "skip", key: 1, damagedFrom: 2, resumeAt: 3 })
     .poll(2, 1, "3:13"),
+  "a consumer from a time that is borne by nothing but what is damaged": story()
+    .send(1, 1, "0:10", { timestampMs: 200 })
+    .send(1, 1, "1:11", { timestampMs: 100 })
+    .send(1, 1, "2:12", { timestampMs: 300 })
+    .assign(2, [1], { kind: "timestamp", timestampMs: 150 })
+    .poll(2, 1, "2:12")
+    .assign(91, [1])
+    .step(91, { f: "skip", key: 1, damagedFrom: 0, resumeAt: 1 })
+    .poll(91, 1, "1:11 2:12", true)
+    .bounds(1, 0, 3),
   "consumers from the end, an offset and a time": story()
     .send(1, 1, "0:10", { timestampMs: 100 })
     .send(1, 1, "1:11", { timestampMs: 200 })

@@ -5,12 +5,17 @@
 import type { PartitionId, TopicId } from "@varve/model";
 import { partitionKey } from "@varve/model";
 import type { Random, SimNode, World } from "@varve/sim";
+import { busyMs } from "../configuration.ts";
 import type { SupervisedServer } from "../server.ts";
 
 /** A segment is left alone until nothing was written to it for so long while the broker was up: by then its mark is durable. */
 const quietMs = 20_000;
-/** How often it is a sector instead of a bit. */
+/** Of so many orders that wait for such a segment, another one is nothing more. */
+const waitingMax = 3;
+/** How often it is a sector instead of a bit, and how often a block that belongs elsewhere. */
 const sectorShare = 0.3;
+const blockShare = 0.2;
+const blockBytes = 512;
 /** What is derived from a segment's batches. */
 const derivedSuffixes = ["index", "timeindex", "snapshot"] as const;
 
@@ -21,6 +26,7 @@ export class Rot {
   readonly #random: Random;
   readonly #writtenMs = new Map<string, number>();
   readonly #damaged = new Set<string>();
+  #waiting = 0;
 
   constructor(world: World, broker: SimNode, server: SupervisedServer, random: Random) {
     this.#world = world;
@@ -41,22 +47,52 @@ export class Rot {
     return this.#damaged.size > 0;
   }
 
-  /** Turns a bit of some closed segment, if there is one, or takes a sector of it away. */
+  /** Turns a bit of some closed segment, if there is one, takes a sector of it away, or puts a block of another place over one of it. */
   flip(): void {
-    if (this.#server.upForMs < quietMs) return;
-    const segments = this.#closedSegments();
-    if (segments.length === 0) return;
-    const { folder, path } = this.#random.pick(segments);
-    const bytes = this.#broker.disk.contents(path).length;
-    this.#damaged.add(folder);
-    const { disk } = this.#broker;
-    if (this.#random.chance(sectorShare)) disk.spoil(path, this.#random.below(bytes));
-    else disk.flipBit(path, this.#random.below(bytes), this.#random.below(8));
+    this.#whenQuiet(() => this.#damage());
   }
 
   /** Turns a bit of what was derived from some closed segment, if there is one. */
   flipDerived(): void {
-    if (this.#server.upForMs < quietMs) return;
+    this.#whenQuiet(() => this.#damageDerived());
+  }
+
+  /** Now, or later when the server has been up for long enough; damage comes with use and with time, not with other faults. */
+  #whenQuiet(act: () => boolean): void {
+    if (this.#waiting >= waitingMax) return;
+    if (this.#server.upForMs >= quietMs && act()) return;
+    if (this.#world.nowMs >= busyMs) return;
+    this.#waiting++;
+    this.#world.after(quietMs / 4, () => {
+      this.#waiting--;
+      this.#whenQuiet(act);
+    });
+  }
+
+  /** @returns whether there was something to damage. */
+  #damage(): boolean {
+    const segments = this.#closedSegments();
+    if (segments.length === 0) return false;
+    const { folder, path } = this.#random.pick(segments);
+    const bytes = this.#broker.disk.contents(path).length;
+    this.#damaged.add(folder);
+    const { disk } = this.#broker;
+    const draw = this.#random.fraction();
+    if (draw < sectorShare) disk.spoil(path, this.#random.below(bytes));
+    else if (draw < sectorShare + blockShare) {
+      const other = disk.contents(this.#random.pick(segments).path);
+      const from = this.#block(other.length);
+      disk.overwrite(path, this.#block(bytes), other.subarray(from, from + blockBytes), "disk.fault.misdirected");
+    } else disk.flipBit(path, this.#random.below(bytes), this.#random.below(8));
+    return true;
+  }
+
+  /** Where some block of so many bytes begins. */
+  #block(bytes: number): number {
+    return this.#random.below(Math.ceil(bytes / blockBytes)) * blockBytes;
+  }
+
+  #damageDerived(): boolean {
     const { disk } = this.#broker;
     const files = this.#closedSegments().flatMap(({ folder, path }) => {
       const base = path.slice(folder.length + 1, -".log".length);
@@ -64,10 +100,11 @@ export class Rot {
       return derivedSuffixes.map((suffix) => `${base}.${suffix}`).flatMap((name) => (names.includes(name) ? [`${folder}/${name}`] : []));
     });
     const filled = files.filter((path) => disk.contents(path).length > 0);
-    if (filled.length === 0) return;
+    if (filled.length === 0) return false;
     const path = this.#random.pick(filled);
     disk.flipBit(path, this.#random.below(disk.contents(path).length), this.#random.below(8));
     this.#world.trace.count("disk.fault.bit-flip-derived");
+    return true;
   }
 
   #closedSegments(): readonly { readonly folder: string; readonly path: string }[] {

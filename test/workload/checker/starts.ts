@@ -1,15 +1,16 @@
 // Checks of where a consumer begins to read, against where it was told to: earliest, latest, an offset, a time.
 
-import type { Key } from "../history.ts";
+import type { Key, OperationOf } from "../history.ts";
 import type { Report } from "./anomaly.ts";
 import { askedStart, type Bound, boundsOf } from "./bounds.ts";
-import type { Consumer, Prepared, ReadValue, SentValue } from "./prepare.ts";
+import { type Consumer, callsOf, type Prepared, type ReadValue, type SentValue } from "./prepare.ts";
 
 /** wrong-start: of the first value that each consumer read of each key. */
 export function checkStarts(prepared: Prepared, report: Report): void {
   const boundsByKey = Map.groupBy(boundsOf(prepared), ({ key }) => key);
+  const damage = callsOf(prepared, "skip").map(({ operation }) => operation);
   const ackedByKey = Map.groupBy(
-    [...prepared.sends.values()].filter(({ outcome, offset, acks }) => outcome === "ok" && offset !== null && acks === "all"),
+    [...prepared.sends.values()].filter((send) => send.outcome === "ok" && send.acks === "all" && isReadable(damage, send)),
     ({ key }) => key,
   );
   for (const consumer of prepared.consumers) {
@@ -31,6 +32,12 @@ export function checkStarts(prepared: Prepared, report: Report): void {
       );
     }
   }
+}
+
+/** Whether a value stands at an offset that is known, and that no reader has found damaged: a search by time cannot see the others. */
+function isReadable(damage: readonly OperationOf<"skip">[], { key, offset }: SentValue): boolean {
+  if (offset === null) return false;
+  return !damage.some((skip) => skip.key === key && offset >= skip.damagedFrom && offset < skip.resumeAt);
 }
 
 /** What was acknowledged before the consumer began, and cannot have been lost since. */
