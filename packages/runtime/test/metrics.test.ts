@@ -37,6 +37,25 @@ test("counters, gauges and histograms are exposed in Prometheus' format", async 
   expect(again.text).toContain("varve_connections 5\n");
 });
 
+test("a histogram counts for each combination of labels, and one that comes after the first scrape is in the next", async () => {
+  const metrics = nodeMetrics();
+  await metrics.expose();
+  const waits = metrics.histogram({ name: "varve_wait_seconds", help: "Waits.", labels: ["of"], buckets: [1] });
+  waits.observe(1, { of: "a" });
+  waits.observe(2, { of: "a" });
+  waits.observe(0.5, { of: "b" });
+  const { text } = await metrics.expose();
+  expect(text).toContain('varve_wait_seconds_bucket{le="1",of="a"} 1\nvarve_wait_seconds_bucket{le="+Inf",of="a"} 2\n');
+  expect(text).toContain('varve_wait_seconds_sum{of="a"} 3\nvarve_wait_seconds_count{of="a"} 2\n');
+  expect(text).toContain('varve_wait_seconds_count{of="b"} 1\n');
+});
+
+test("two instruments of one name are a mistake of ours", () => {
+  const metrics = nodeMetrics();
+  metrics.counter({ name: "varve_appends_total", help: "Appends." });
+  expect(() => metrics.gauge({ name: "varve_appends_total", help: "Appends." }, () => 1)).toThrow("two instruments are called");
+});
+
 test("the process's own figures are there under the names that dashboards know", async () => {
   const { text } = await nodeMetrics().expose();
   expect(text).toMatch(/^process_resident_memory_bytes \d{7,}$/m);
