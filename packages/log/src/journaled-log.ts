@@ -59,6 +59,8 @@ export class JournaledLog implements PartitionLog {
   /** The disk was full in the middle of an append: what it left behind the end is cut before the next. */
   #isFull = false;
   #ending: Promise<void> | undefined;
+  /** A truncation or reset of which the frame is durable, and that the disk has refused: it comes before any other change. */
+  #unfinished: (() => Promise<unknown>) | undefined;
   readonly #pins = new Pins();
 
   constructor(options: JournaledLogOptions) {
@@ -246,16 +248,16 @@ export class JournaledLog implements PartitionLog {
     await this.segments.close();
   }
 
-  /** Removes it for good. @param disclaim is called when that can no more be undone, and before any of its files go. */
+  /** Removes it for good, also after a try that the disk refused. @param disclaim is called once that is sure, before its files go. */
   drop(disclaim: () => Promise<void>): Promise<void> {
     return this.#change(async () => {
-      await this.#options.journal.control(this.partition, { kind: "drop" });
+      if (this.partition.drop === undefined) await this.#options.journal.control(this.partition, { kind: "drop" });
       this.#offline = { code: "UNKNOWN_TOPIC_ID", message: `${partitionKey(this.id)}: the partition was deleted` };
       this.#listener?.();
       await this.#pins.released();
       await disclaim();
       await this.segments.drop();
-    });
+    }, "drop");
   }
 
   /** As `#change`. What keeps it from being made is known by then, and refuses the append that follows. */
@@ -277,9 +279,9 @@ export class JournaledLog implements PartitionLog {
 
   #refusal(): Failure | undefined {
     if (this.#offline !== undefined) return this.#offline;
-    if (this.#isFull)
-      return { code: "KAFKA_STORAGE_ERROR", message: `${partitionKey(this.id)}: the disk is full; appends go on when there is room` };
-    return this.#options.refusal();
+    if (!this.#isFull) return this.#options.refusal();
+    const why = this.#unfinished === undefined ? "is full; appends go on when there is room" : "refused a truncation, which is tried again";
+    return { code: "KAFKA_STORAGE_ERROR", message: `${partitionKey(this.id)}: the disk ${why}` };
   }
 
   #checkOnline(): void {
@@ -341,15 +343,16 @@ export class JournaledLog implements PartitionLog {
   }
 
   /** Runs a change of the log; a failure of the disk is one of the store. */
-  async #change<Value>(change: () => Promise<Value>): Promise<Value> {
+  async #change<Value>(change: () => Promise<Value>, kind: "drop" | "other" = "other"): Promise<Value> {
     return this.#gate.run(async () => {
-      this.#checkOnline();
+      if (kind === "other" || this.partition.drop === undefined) this.#checkOnline();
       try {
+        if (kind === "other") await this.#finish();
         return await change();
       } catch (error) {
         if (error instanceof DiskError) {
           if (!mayPass(error)) this.#options.onFailure(error);
-          else if (error.kind !== "unreadable") this.#meetsFullDisk();
+          else if (error.kind !== "unreadable" || this.#unfinished !== undefined) this.#meetsFullDisk();
           throw new ClusterError("KAFKA_STORAGE_ERROR", `${partitionKey(this.id)}: ${error.message}`, { cause: error });
         }
         throw error;
@@ -362,16 +365,26 @@ export class JournaledLog implements PartitionLog {
     await this.#end(() => this.segments.reset(start));
   }
 
-  /** Cuts or empties the segments, as a durable frame says. No sync begins meanwhile: what it would say is synced may be gone when it returns. */
-  async #end(ending: () => Promise<unknown>): Promise<void> {
-    this.#ending = ending().then(() => {});
-    await this.#ending;
-    this.#ending = undefined;
+  /** Cuts or empties the segments, as a durable frame says. */
+  #end(ending: () => Promise<unknown>): Promise<void> {
+    this.#unfinished = ending;
+    return this.#finish();
+  }
+
+  /** No sync begins meanwhile: what it would say is synced may be gone when it returns. */
+  async #finish(): Promise<void> {
+    if (this.#unfinished === undefined) return;
+    this.#ending = this.#unfinished().then(() => {});
+    try {
+      await this.#ending;
+    } finally {
+      this.#ending = undefined;
+    }
+    this.#unfinished = undefined;
     // What was committed is not cut; but a log that begins again begins with nothing committed.
     this.#highWatermark = Math.min(this.#highWatermark, this.segments.logEnd) as Offset;
-    const { journal } = this.#options;
-    journal.endingApplied(this.partition);
-    if (!this.partition.isJournaled) await journal.mark(this.partition);
+    this.#options.journal.endingApplied(this.partition);
+    if (!this.partition.isJournaled) await this.#options.journal.mark(this.partition);
   }
 
   async #roll(): Promise<void> {
@@ -381,7 +394,7 @@ export class JournaledLog implements PartitionLog {
   }
 
   async #sync(): Promise<LogPosition> {
-    while (this.#ending !== undefined) await this.#ending;
+    while (this.#ending !== undefined) await this.#ending.catch(() => {});
     return this.segments.sync();
   }
 }

@@ -146,13 +146,14 @@ export class JournaledLogStore implements LogStore {
     try {
       await this.#shutDown();
     } catch (error) {
-      if (!(error instanceof DiskError)) throw error;
-      if (!mayPass(error)) {
-        this.#fail(error);
-        throw error;
+      const refusal = error instanceof ClusterError ? error.cause : error;
+      if (!(refusal instanceof DiskError)) throw error;
+      if (!mayPass(refusal)) {
+        this.#fail(refusal);
+        throw refusal;
       }
       // Everything that was answered is durable; only the next start has to find that out by itself.
-      this.#opened.ports.logger.warn("closed without the marker of a clean stop; the next start recovers", { error });
+      this.#opened.ports.logger.warn("closed without the marker of a clean stop; the next start recovers", { error: refusal });
       this.#state = "closed";
       this.#abandon({ code: "BROKER_NOT_AVAILABLE", message: "the broker is shutting down" });
       await this.#opened.lock.release();

@@ -32,8 +32,11 @@ export async function dropLog(state: LogState): Promise<void> {
   state.tail.clear();
   dropIndexes(state);
   for (const path of pathsOf(state)) await state.context.files.forget(path);
-  for (const file of [state.file, ...state.unsynced.sealed]) await file.close();
-  state.unsynced.sealed = [];
+  if (!state.isClosed) {
+    state.isClosed = true;
+    for (const file of [state.file, ...state.unsynced.sealed]) await file.close();
+    state.unsynced.sealed = [];
+  }
   for (const name of await disk.list(state.folder)) await unlinkIfThere(disk, `${state.folder}/${name}`);
   await disk.removeFolder(state.folder);
 }

@@ -4,7 +4,7 @@
 import { type Offset, toOffset } from "@varve/model";
 import { baseOffsetOf, lastOffsetOf, maxTimestampOf } from "@varve/record";
 import type { DiskFile } from "@varve/runtime";
-import { createOrEmpty, openOrCreate, unlinkIfThere } from "./files.ts";
+import { openOrCreate, unlinkIfThere } from "./files.ts";
 import { readBatchAt, scanWithGaps } from "./gaps.ts";
 import { loadIndex } from "./index-lookup.ts";
 import { indexedPlace } from "./indexed-place.ts";
@@ -46,22 +46,23 @@ export async function cutLog(state: LogState, end: Offset): Promise<Offset> {
 export async function resetLog(state: LogState, start: Offset): Promise<void> {
   await quiesce(state);
   const { disk, clock } = state.context.ports;
-  const old = [...state.segments.map(({ base }) => base), ...(state.residue?.segments.map(({ base }) => base) ?? [])];
+  const active = new ActiveSegment(state.folder, start, clock.wallMs());
+  // First the new one: a folder without any segment says nothing of where the log begins, and a log without an open file is none.
+  const file = await openOrCreate(disk, active.path);
+  const doomed = state.segments.filter(({ base }) => base !== start).map(({ base, bytes }) => ({ base, bytes }));
   const handles = [state.file, ...state.unsynced.sealed];
   state.closed = [];
   state.closedBytes = 0;
-  state.active = new ActiveSegment(state.folder, start, clock.wallMs());
+  state.active = active;
+  state.file = file;
   state.logStart = start;
   state.producers.clear();
   if (state.epochs.clear()) state.unsynced.epochs = true;
-  forgetBehind(state, -1);
-  for (const file of handles) await file.close();
   state.unsynced.sealed = [];
-  // First the new one: a folder without any segment says nothing of where the log begins.
-  state.file = await createOrEmpty(disk, state.active.path);
-  for (const base of old) if (base !== start) await deleteSegment(state, base);
-  await dropSnapshots(state, () => true);
-  state.residue = undefined;
+  condemn(state, doomed);
+  forgetBehind(state, -1);
+  for (const handle of handles) await handle.close();
+  await cutFiles(state, () => true);
   markCut(state, 0);
 }
 
@@ -107,7 +108,7 @@ async function findCutPlace(state: LogState, end: Offset): Promise<CutPlace | un
 
 async function cutTo(state: LogState, place: CutPlace): Promise<void> {
   const { segment } = place;
-  const doomed = state.segments.filter(({ base }) => base > segment.base).map(({ base }) => base);
+  const doomed = state.segments.filter(({ base }) => base > segment.base).map(({ base, bytes }) => ({ base, bytes }));
   const kept = state.closed.filter(({ base }) => base < segment.base);
   const active = await reopenSegment(state, place);
   const snapshot = await newestSnapshot(state, place.offset);
@@ -124,25 +125,32 @@ async function cutTo(state: LogState, place: CutPlace): Promise<void> {
   state.active = active;
   state.file = file;
   if (state.epochs.cutEnd(place.offset)) state.unsynced.epochs = true;
+  condemn(state, doomed);
   forgetBehind(state, place.offset);
 
   for (const handle of idle) await handle.close();
-  await cutFiles(state, doomed);
+  await cutFiles(state, (offset) => offset > place.offset);
   markCut(state, place.bytes);
 }
 
 async function cutResidue(state: LogState): Promise<void> {
   if (state.residue === undefined) return;
-  await cutFiles(state, []);
+  await cutFiles(state, (offset) => offset > state.active.end);
   markCut(state, state.active.bytes);
 }
 
+/** What the log has forgotten stands behind its end until it is cut: a cut that the disk refuses in its middle can be made again. */
+function condemn(state: LogState, segments: readonly { readonly base: Offset; readonly bytes: number }[]): void {
+  const known = state.residue?.segments.filter(({ base }) => base !== state.active.base) ?? [];
+  state.residue = { activeFileBytes: state.file.size, segments: [...segments, ...known], isOurs: true };
+}
+
 /** Newest first, so that what stays is a log at every moment. */
-async function cutFiles(state: LogState, doomed: readonly Offset[]): Promise<void> {
-  const residue = state.residue?.segments.map(({ base }) => base) ?? [];
-  for (const base of [...doomed, ...residue].sort((a, b) => b - a)) await deleteSegment(state, base);
+async function cutFiles(state: LogState, isDropped: (offset: number) => boolean): Promise<void> {
+  const doomed = state.residue?.segments.map(({ base }) => base) ?? [];
+  for (const base of doomed.sort((a, b) => b - a)) await deleteSegment(state, base);
   await state.file.truncate(state.active.bytes);
-  await dropSnapshots(state, (offset) => offset > state.active.end);
+  await dropSnapshots(state, isDropped);
   state.residue = undefined;
 }
 
@@ -170,10 +178,11 @@ async function takeHandles(state: LogState, segment: SegmentView): Promise<{ fil
   const { unsynced } = state;
   if (segment === state.active) return { file: state.file, idle: [] };
   const own = unsynced.sealed.find(({ path }) => path === segment.path);
+  const file = own ?? (await openOrCreate(state.context.ports.disk, segment.path));
   const staying = new Set(state.closed.filter(({ base }) => base < segment.base).map(({ path }) => path));
   const idle = [state.file, ...unsynced.sealed.filter(({ path }) => path !== segment.path && !staying.has(path))];
   unsynced.sealed = unsynced.sealed.filter(({ path }) => staying.has(path));
-  return { file: own ?? (await openOrCreate(state.context.ports.disk, segment.path)), idle };
+  return { file, idle };
 }
 
 /** What the first bytes of a segment add up to: from the last index entry in its file that stays, and the batches behind that. */

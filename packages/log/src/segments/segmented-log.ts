@@ -76,7 +76,7 @@ export interface SegmentedLog {
    * what a failed append or an untrusted tail left there. Not synced. @returns the new end.
    */
   cut(end: Offset): Promise<Offset>;
-  /** Empties the log; the next append comes at `start`. Not synced. */
+  /** Empties the log; the next append comes at `start`. Not synced. A `cut` or `reset` that the disk refuses can be tried again. */
   reset(start: Offset): Promise<void>;
   /** Moves `logStart` (a no-op at or below it), and deletes nothing. @param start at most `logEnd`. */
   raiseStart(start: Offset): void;
@@ -105,7 +105,7 @@ export interface SegmentedLog {
 
   /** Writes what a clean opening needs (index ends, producer snapshot), syncs everything and closes all files. */
   close(): Promise<void>;
-  /** Closes all files and deletes them, and the folder. The caller syncs the folder above. */
+  /** Closes all files and deletes them, and the folder; can be tried again when the disk refuses it. The caller syncs the folder above. */
   drop(): Promise<void>;
 }
 

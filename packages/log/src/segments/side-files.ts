@@ -80,8 +80,8 @@ async function writeSnapshot(state: LogState, offset: Offset, bytes: Uint8Array)
 
 /** Deletes snapshots. The caller sees to it that this becomes durable where one that came back would be wrong. */
 export async function dropSnapshots(state: LogState, isDropped: (offset: number) => boolean): Promise<void> {
-  const dropped = state.snapshots.filter(isDropped);
-  if (dropped.length === 0) return;
-  state.snapshots = state.snapshots.filter((offset) => !dropped.includes(offset));
-  for (const offset of dropped) await unlinkIfThere(state.context.ports.disk, segmentPath(state.folder, offset, "snapshot"));
+  for (const dropped of state.snapshots.filter(isDropped)) {
+    await unlinkIfThere(state.context.ports.disk, segmentPath(state.folder, dropped, "snapshot"));
+    state.snapshots = state.snapshots.filter((offset) => offset !== dropped);
+  }
 }

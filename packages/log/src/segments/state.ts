@@ -62,6 +62,8 @@ export class LogState {
   generation = 0;
   unsynced: Unsynced = nothingUnsynced();
   residue: Residue | undefined;
+  /** Its files are closed, and going. */
+  isClosed = false;
   /** An operation is under way that changes segments and files; there is never more than one. */
   isChanging = false;
   /** The side files were last flushed when the active segment had this length. */

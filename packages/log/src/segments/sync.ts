@@ -1,6 +1,6 @@
 // Makes what was written durable, and says up to where. When to call it, and what that means to anybody, is the caller's business.
 
-import { DiskError } from "@varve/runtime";
+import { mayPass } from "../disk-verdict.ts";
 import { encodeEpochs } from "./epochs.ts";
 import { replaceFile, syncIfThere } from "./files.ts";
 import { epochCheckpointName } from "./names.ts";
@@ -41,7 +41,7 @@ async function syncTaken(state: LogState, unsynced: Unsynced, before: Promise<vo
   const ends = await Promise.allSettled(waits);
   const rejected = ends.filter((end) => end.status === "rejected");
   // A side file that finds no room must not hide that the disk has failed.
-  const failed = rejected.find(({ reason }) => !(reason instanceof DiskError && reason.kind === "no-space")) ?? rejected[0];
+  const failed = rejected.find(({ reason }) => !mayPass(reason)) ?? rejected[0];
   if (failed !== undefined) {
     giveBack(state, unsynced);
     throw failed.reason;

@@ -2,7 +2,7 @@
 // that use it; what they see of it is port.ts. Two deaths: a process dies (the cache lives) and the power goes (content.ts, folder.ts).
 
 import { InvariantError } from "@varve/model";
-import { DiskError } from "@varve/runtime";
+import { DiskError, type DiskErrorKind } from "@varve/runtime";
 import type { Death, Life } from "../life.ts";
 import type { Random } from "../random.ts";
 import { quiet, type Scheduler } from "../scheduler.ts";
@@ -71,6 +71,7 @@ export class SimDisk {
   #stalledUntilMs = 0;
   #doom: { readonly ordinal: number; readonly moment: Moment; readonly death: Death } | undefined;
   #failSyncOf: string | undefined;
+  #refused: { readonly kind: string; readonly path: string; readonly error: DiskErrorKind } | undefined;
   #lockedBy: Life | undefined;
 
   constructor(options: SimDiskOptions) {
@@ -113,6 +114,11 @@ export class SimDisk {
   /** Whether every change is refused until the power has gone. */
   get hasStopped(): boolean {
     return this.#hasStopped;
+  }
+
+  /** The next effect of this kind on `path` is refused, once, and changes nothing. */
+  refuseNext(kind: string, path: string, error: DiskErrorKind): void {
+    this.#refused = { kind, path, error };
   }
 
   /** Nothing completes for so long. */
@@ -272,6 +278,12 @@ export class SimDisk {
 
   #apply<Value>(effect: Effect<Value>): Value {
     if (this.#hasStopped) throw new DiskError("io", effect.path, "the file system has stopped");
+    const refused = this.#refused;
+    if (refused?.kind === effect.kind && refused.path === effect.path) {
+      this.#refused = undefined;
+      this.count("disk.fault.refused");
+      throw new DiskError(refused.error, effect.path, `${effect.kind} is refused`);
+    }
     return effect.apply();
   }
 
