@@ -7,7 +7,7 @@ import { Committer, type Control } from "./committer.ts";
 import { Flusher } from "./flusher.ts";
 import { type Generation, partitionBytes } from "./frame.ts";
 import { journalMetrics } from "./journal-metrics.ts";
-import type { JournalPartition } from "./journal-partition.ts";
+import { isNewer, type JournalPartition } from "./journal-partition.ts";
 import { Ring } from "./ring.ts";
 import type { JournalTuning } from "./tuning.ts";
 
@@ -128,7 +128,9 @@ export class Journal {
   async mark(partition: JournalPartition): Promise<void> {
     while (partition.isJournaled && partition.durableEnd < partition.segments.position.offset) await this.#committer.barrier();
     await this.#flusher.sync(partition);
-    await this.#committer.barrier();
+    // A round that goes directly to the segments carries no mark.
+    do await this.#committer.barrier();
+    while (isNewer(partition.synced, partition.marked));
   }
 
   /** A round waits for a file of the ring. */
