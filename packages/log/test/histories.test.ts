@@ -25,6 +25,10 @@ test("the same seed twice is the same history, death by death and byte by byte",
   }
 });
 
+test("a disk that fails while a life looks at what it has found ends that life, and breaks no promise", async () => {
+  expect((await crashSeed(drawCrashing(504_826))).lives).toBeGreaterThan(1);
+});
+
 test("in these histories every kind of trouble has happened, and every kind of round", () => {
   const troubles = [
     "death.process",

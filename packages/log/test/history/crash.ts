@@ -145,8 +145,8 @@ async function live(plan: Crashing, machine: DiskOnly, state: DriverState, ports
   };
   const store = await unlessDiskFails(openLogStore({ ...ports, compression: scriptCompression }, options, signal));
   if (store === undefined) return "failed";
-  await verify(state, store);
-  return Promise.race([failed, goOn(plan, options, machine, state, ports, store).catch((error: unknown) => unlessFailed(state, error))]);
+  const living = verify(state, store).then(() => goOn(plan, options, machine, state, ports, store));
+  return Promise.race([failed, living.catch((error: unknown) => unlessFailed(state, error))]);
 }
 
 /** A disk that failed refuses everything in words of its own. */

@@ -1,8 +1,9 @@
 // Runs steps against a store and the model beside it, and holds them against each other at every step.
 
-import { defaults, type Offset, type PartitionId, type TopicConfig, topicConfigTable, toTopicId } from "@varve/model";
+import { ClusterError, defaults, type Offset, type PartitionId, type TopicConfig, topicConfigTable, toTopicId } from "@varve/model";
 import { sleep } from "@varve/runtime";
 import type { DiskOnly, MachinePorts } from "@varve/sim";
+import { mayPass } from "../../src/disk-verdict.ts";
 import type { JournaledLog } from "../../src/journaled-log.ts";
 import type { LogStore, PartitionLog } from "../../src/log.ts";
 import { segmentPath } from "../../src/segments/names.ts";
@@ -50,6 +51,11 @@ export class DriverState {
 /** Topic ids differ only in a digit, so that a mix-up of partitions would not be hidden by luck. */
 export function idOf(partition: number): PartitionId {
   return { topicId: toTopicId("AAAAAAAAAAAAAAAAAAAAAA"), partition };
+}
+
+/** For want of room, or of what may come again: there may be room by the time that this is heard of. */
+function isRefused(error: unknown): boolean {
+  return error instanceof ClusterError && mayPass(error.cause);
 }
 
 export class Driver {
@@ -265,7 +271,8 @@ export class Driver {
     const client = clientBatch(
       producer === undefined ? shape : { ...shape, producer: { id: producer.id, epoch: 0, baseSequence: producer.nextSequence } },
     );
-    if (!(await this.#room(model, log, client.length))) return;
+    do if (!(await this.#room(model, log, client.length))) return;
+    while (log.room(client.length) !== true);
     const batch = client.slice();
     const result = log.appendAsLeader(batch, model.epoch, shape.timestampMs);
     if (result.kind === "refused") return this.#refused(log, result.failure.message);
@@ -296,7 +303,8 @@ export class Driver {
       base += 2;
     }
     const bytes = Uint8Array.from(parts.flatMap((part) => [...part]));
-    if (!(await this.#room(model, log, bytes.length))) return;
+    do if (!(await this.#room(model, log, bytes.length))) return;
+    while (log.room(bytes.length) !== true);
     try {
       log.appendAsFollower(bytes.slice());
     } catch (error) {
@@ -347,7 +355,7 @@ export class Driver {
       (error: unknown) => {
         if (!this.#machine.machine.alive) return;
         // A change that failed may have been made or not, as far as anyone can tell; the history ends this life to find out.
-        if (this.#state.hasFailed || this.#isFull) this.#state.hasFailed = true;
+        if (this.#state.hasFailed || this.#isFull || isRefused(error)) this.#state.hasFailed = true;
         else this.#failure ??= { error };
       },
     );

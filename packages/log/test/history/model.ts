@@ -112,7 +112,6 @@ export class PartitionModel {
   /** A log was found after a crash or a restart: holds it against the promises, then takes it for the truth. */
   async found(log: PartitionLog | undefined): Promise<void> {
     const { pending } = this;
-    this.pending = undefined;
     if (log === undefined) {
       if (this.exists && pending?.kind !== "drop") throw new Violation(`${this.name}: the log is gone`);
       return this.dropped();
@@ -122,6 +121,8 @@ export class PartitionModel {
       this.created();
     }
     const found = await readAll(this.name, log);
+    // Not before: a disk that fails in the middle of this leaves the question to the next life.
+    this.pending = undefined;
     if (found.end > this.end) this.appended(joined(this.residue.filter(({ next }) => next <= found.end).map(({ bytes }) => bytes)));
     this.residue = [];
     this.#check(found, pending);
