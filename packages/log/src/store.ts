@@ -95,7 +95,7 @@ export class JournaledLogStore implements LogStore {
     const store = new JournaledLogStore(opened, journal);
     holder.store = store;
     for (const { id, segments } of recovery.logs) store.#add(id, segments, options.configOf(id), nextLsn - 1);
-    await store.#saveCheckpoint(nextLsn);
+    await store.#saveCheckpoint(() => nextLsn);
     return store;
   }
 
@@ -166,7 +166,7 @@ export class JournaledLogStore implements LogStore {
     await Promise.allSettled(this.#changing.values());
     const logs = [...this.#logs.values()];
     // A ring that waits for room on a full disk would hold the shutdown for as long as the disk is full.
-    if (this.#journal.isStarved && this.#space.refusal !== undefined) throw new DiskError("no-space", "journal", "the ring waits for room");
+    if (this.#journal.isStuck && this.#space.refusal !== undefined) throw new DiskError("no-space", "journal", "the ring waits for room");
     await Promise.all(logs.map((log) => log.quiesce()));
     await this.#journal.quiesce();
     this.#space.close();
@@ -175,7 +175,7 @@ export class JournaledLogStore implements LogStore {
     await this.#journal.close();
     const lastLsn = this.#journal.nextLsn - 1;
     for (const { partition } of logs) partition.markedUpTo({ position: partition.segments.position, covers: lastLsn });
-    await this.#saveCheckpoint(lastLsn + 1);
+    await this.#saveCheckpoint(() => lastLsn + 1);
     await writeCleanMarker(ports.disk, { generation: generation.number, lastLsn }, ports.compression);
     this.#state = "closed";
     await lock.release();
@@ -249,15 +249,17 @@ export class JournaledLogStore implements LogStore {
   }
 
   /** One checkpoint after the other. */
-  #saveCheckpoint(floorLsn: number): Promise<void> {
+  #saveCheckpoint(floorLsn: () => number): Promise<void> {
     // One that met a full disk stands in nobody's way.
     this.#checkpoint = this.#checkpoint.catch(() => {}).then(() => this.#writeCheckpoint(floorLsn));
     return this.#checkpoint;
   }
 
-  async #writeCheckpoint(floorLsn: number): Promise<void> {
+  async #writeCheckpoint(floorLsnOf: () => number): Promise<void> {
     const { ports, generation } = this.#opened;
     const { disk, compression } = ports;
+    // All of it in one turn: what is void by these marks and starts.
+    const floorLsn = floorLsnOf();
     const partitions = [...this.#logs].map(([key, { partition }]) => ({ key, partition, mark: partition.synced }));
     const starts = new Map(
       [...this.#logs].flatMap(([key, { id, partition }]) => (partition.start.offset > 0 ? [[key, { id, ...partition.start }]] : [])),

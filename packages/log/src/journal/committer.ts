@@ -79,8 +79,13 @@ export class Committer {
     return this.#collecting.frames > 0 ? this.#collecting.firstLsn : this.#nextLsn;
   }
 
-  /** The round that waits finds no file of the ring, or the one that runs no room on the disk. */
+  /** The round that waits finds no file of the ring, and none runs. */
   get isStarved(): boolean {
+    return this.#state === "starved";
+  }
+
+  /** The round that waits finds no file of the ring, or the one that runs no room on the disk. */
+  get isStuck(): boolean {
     return this.#state === "starved" || this.#isRefused;
   }
 

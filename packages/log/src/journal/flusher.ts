@@ -14,8 +14,10 @@ export interface FlusherOptions {
   readonly tuning: JournalTuning;
   /** Of the first frame that is not in the ring yet. */
   readonly firstWaitingLsn: () => number;
-  /** Makes `synced` of all partitions durable, and that all frames below `floorLsn` are void. */
-  readonly saveCheckpoint: (floorLsn: number) => Promise<void>;
+  /** Makes `synced` of all partitions durable, as it is when `floorLsn` is asked, and that all frames below what that answers are void. */
+  readonly saveCheckpoint: (floorLsn: () => number) => Promise<void>;
+  /** Rounds wait for a file of the ring: none runs. */
+  readonly isStarved: () => boolean;
   /** A partition's `synced` has moved. */
   readonly onSynced: (partition: JournalPartition) => void;
   /** A file of the ring is free. */
@@ -32,7 +34,6 @@ export class Flusher {
   /** Partitions with unsynced bytes, in the order in which they became so, and when. */
   readonly #dirty = new Map<JournalPartition, number>();
   #unframedBytes = 0;
-  #isStarved = false;
   #state: "idle" | "running" | "stopped" = "idle";
   #again = false;
   #timer: Timer | undefined;
@@ -54,13 +55,7 @@ export class Flusher {
     if (this.#unframedBytes > this.#options.tuning.unsyncedBytesMax) this.check();
   }
 
-  /** Rounds wait for a file of the ring. */
-  starved(): void {
-    this.#isStarved = true;
-    this.check();
-  }
-
-  /** Something has changed that may let the task go on: a round is done, an ending applied, a folder gone. */
+  /** Something has changed that may let the task go on: a round is done or finds no file, an ending is applied, a folder gone. */
   check(): void {
     if (this.#state === "stopped") return;
     if (this.#state === "running") {
@@ -148,7 +143,7 @@ export class Flusher {
 
   #ringIsFull(): boolean {
     const { ring } = this.#options;
-    return this.#isStarved || ring.usedFiles > this.#options.tuning.usedFilesTarget;
+    return this.#options.isStarved() || ring.used.length > this.#options.tuning.usedFilesTarget;
   }
 
   #agedPartition(): JournalPartition | undefined {
@@ -185,17 +180,34 @@ export class Flusher {
     return aged === undefined ? [] : [aged];
   }
 
-  /** Has the oldest file used again, when the ring needs it and all of its frames are void. @returns whether it did. */
+  /** Has the oldest files used again, all whose frames are void, when the ring needs it: one checkpoint for all of them. @returns whether it did. */
   async #free(): Promise<boolean> {
     const { ring, saveCheckpoint, firstWaitingLsn, onFreed } = this.#options;
-    const file = ring.oldest;
-    if (!this.#ringIsFull() || file === undefined || !isFreeable(file)) return false;
-    await saveCheckpoint(ring.secondOldestLsn ?? firstWaitingLsn());
-    if (file !== ring.oldest || !isFreeable(file)) return true;
-    ring.release(file);
-    this.#isStarved = false;
-    onFreed();
+    if (!this.#ringIsFull() || this.#countFreeable() === 0) return false;
+    let freed: readonly RingFile[] = [];
+    // Judged in the turn in which the checkpoint takes its marks: an ending lets `synced` fall.
+    await saveCheckpoint(() => {
+      freed = ring.used.slice(0, this.#countFreeable());
+      const first = ring.used[freed.length];
+      if (first !== undefined) return first.firstLsn;
+      ring.fill();
+      return firstWaitingLsn();
+    });
+    for (const file of freed) ring.release(file);
+    if (freed.length > 0) onFreed();
     return true;
+  }
+
+  /**
+   * How many of the oldest files hold nothing but void frames. The one that is being written is among them only while no round can be: its
+   * last round may be under way, and of what that says (a log start) nothing may have come to the checkpoint.
+   */
+  #countFreeable(): number {
+    const { used } = this.#options.ring;
+    const usable = this.#options.isStarved() ? used.length : used.length - 1;
+    let count = 0;
+    while (count < usable && isFreeable(used[count]!)) count++;
+    return count;
   }
 }
 

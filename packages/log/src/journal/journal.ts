@@ -28,8 +28,8 @@ export interface JournalOptions {
   readonly generation: Generation;
   /** No frame of this generation was written yet. */
   readonly nextLsn: number;
-  /** Makes `synced` and `start` of all partitions durable, and that all frames below `floorLsn` are void. */
-  readonly saveCheckpoint: (floorLsn: number) => Promise<void>;
+  /** Makes `synced` and `start` of all partitions durable, as they are when `floorLsn` is asked, and that all frames below that are void. */
+  readonly saveCheckpoint: (floorLsn: () => number) => Promise<void>;
   /** The disk has no room for what frees the journal; `retryFreeing` when it has. */
   readonly onFull: () => void;
   /** The disk failed a write or a sync. */
@@ -59,7 +59,7 @@ export class Journal {
       waitingBytesMax,
       tuning,
       onRound: () => this.#flusher.check(),
-      onStarved: () => this.#flusher.starved(),
+      onStarved: () => this.#flusher.check(),
       onFull: options.onFull,
       onFailure,
     });
@@ -69,6 +69,7 @@ export class Journal {
       tuning,
       firstWaitingLsn: () => this.#committer.firstWaitingLsn,
       saveCheckpoint: options.saveCheckpoint,
+      isStarved: () => this.#committer.isStarved,
       onSynced: (partition) => this.#committer.mark(partition),
       onFreed: () => this.#committer.resume(),
       onIdle: () => this.#committer.shrink(),
@@ -133,9 +134,9 @@ export class Journal {
     while (isNewer(partition.synced, partition.marked));
   }
 
-  /** A round waits for a file of the ring. */
-  get isStarved(): boolean {
-    return this.#committer.isStarved;
+  /** A round waits for a file of the ring, or for room on the disk. */
+  get isStuck(): boolean {
+    return this.#committer.isStuck;
   }
 
   /** Syncs a partition's segments now; its mark follows. @throws {DiskError} */

@@ -86,8 +86,9 @@ export class Ring {
     return this.#used.reduce((sum, { usedBytes }, at) => sum + (at === this.#used.length - 1 ? usedBytes : this.#used[at]!.sizeBytes), 0);
   }
 
-  get usedFiles(): number {
-    return this.#used.length;
+  /** Files that hold frames, oldest first; the last one is being written. */
+  get used(): readonly RingFile[] {
+    return this.#used;
   }
 
   get freeFiles(): number {
@@ -97,11 +98,6 @@ export class Ring {
   /** The file whose frames are the oldest; undefined before the first round. */
   get oldest(): RingFile | undefined {
     return this.#used[0];
-  }
-
-  /** lsn of the oldest frame that stays when `oldest` goes; undefined when none does. */
-  get secondOldestLsn(): number | undefined {
-    return this.#used[1]?.firstLsn;
   }
 
   /** Where a round of so many bytes goes; undefined when it must wait for a file. The place is used up. */
@@ -114,6 +110,12 @@ export class Ring {
     next.firstLsn = lsn;
     this.#used.push(next);
     return use(next, bytes);
+  }
+
+  /** No round goes to the file that is being written any more: what comes next begins a file. */
+  fill(): void {
+    const active = this.#used.at(-1);
+    if (active !== undefined) active.usedBytes = active.sizeBytes;
   }
 
   /** Lets the oldest file be used again. Its frames are void, and a durable checkpoint says so. */
