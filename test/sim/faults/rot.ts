@@ -47,7 +47,7 @@ export class Rot {
     return this.#damaged.size > 0;
   }
 
-  /** Turns a bit of some closed segment, if there is one, takes a sector of it away, or puts a block of another place over one of it. */
+  /** Turns a bit of some closed segment, if there is one, takes a sector of it away, or puts a block of it over a later one. */
   flip(): void {
     this.#whenQuiet(() => this.#damage());
   }
@@ -79,17 +79,13 @@ export class Rot {
     const { disk } = this.#broker;
     const draw = this.#random.fraction();
     if (draw < sectorShare) disk.spoil(path, this.#random.below(bytes));
-    else if (draw < sectorShare + blockShare) {
-      const other = disk.contents(this.#random.pick(segments).path);
-      const from = this.#block(other.length);
-      disk.overwrite(path, this.#block(bytes), other.subarray(from, from + blockBytes), "disk.fault.misdirected");
+    else if (draw < sectorShare + blockShare && bytes > blockBytes) {
+      // Of the same file: a batch says at which offset it stands, not in which partition.
+      const from = this.#random.below(Math.ceil(bytes / blockBytes) - 1) * blockBytes;
+      const to = this.#random.integer(from / blockBytes + 1, Math.ceil(bytes / blockBytes) - 1) * blockBytes;
+      disk.overwrite(path, to, disk.contents(path).subarray(from, from + blockBytes), "disk.fault.misdirected");
     } else disk.flipBit(path, this.#random.below(bytes), this.#random.below(8));
     return true;
-  }
-
-  /** Where some block of so many bytes begins. */
-  #block(bytes: number): number {
-    return this.#random.below(Math.ceil(bytes / blockBytes)) * blockBytes;
   }
 
   #damageDerived(): boolean {
