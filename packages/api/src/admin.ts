@@ -93,7 +93,7 @@ export interface ListOffsetsEntry {
 }
 
 export interface ListedOffset {
-  /** Undefined: no record is that new. */
+  /** Undefined: no record is that new. Where damaged records may be the first of a time, the first of them. */
   readonly offset: Offset | undefined;
   readonly timestampMs: number | undefined;
   readonly leaderEpoch: number;

@@ -15,8 +15,8 @@ export type AppendResult =
 export type ReadResult =
   /** Whole batches back to back, the first of which holds `from` or what follows it; empty at the end. Shared memory: not to be changed. */
   | { readonly kind: "batches"; readonly chunks: readonly Uint8Array[]; readonly byteLength: number; readonly nextOffset: Offset }
-  /** What stands at `from` is not what was written. The range up to `resumeAt` is offline; the rest is readable. */
-  | { readonly kind: "damaged"; readonly error: CorruptionError; readonly resumeAt: Offset }
+  /** What stands at `from`, which is where it was to be read, is not what was written. Up to `resumeAt` all is offline; the rest is readable. */
+  | { readonly kind: "damaged"; readonly error: CorruptionError; readonly from: Offset; readonly resumeAt: Offset }
   | { readonly kind: "out-of-range"; readonly logStart: Offset; readonly logEnd: Offset };
 
 export interface EpochEnd {
@@ -63,7 +63,8 @@ export interface PartitionLog {
   read(from: Offset, bytesMax: number, below: Offset): ReadResult | Promise<ReadResult>;
 
   /**
-   * The first batch whose maximal time is ≥ `timestampMs` and that ends at or below `below`, whole; undefined when there is none.
+   * The first batch whose maximal time is ≥ `timestampMs` and that ends at or below `below`, whole; undefined when there is none. A
+   * damaged range in which it may stand is the answer, too.
    * @param from where the search begins; the log's start when it is not given. The first batch may begin below it.
    */
   findByTime(timestampMs: number, below: Offset, from?: Offset): Promise<ReadResult | undefined>;

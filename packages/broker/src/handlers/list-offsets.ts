@@ -40,7 +40,8 @@ async function byTime(
     const found = await partition.log.findByTime(timestampMs, leadership.highWatermark, from).catch(unreadable);
     if (found === undefined) return { kind: "ok", value: { offset: undefined, timestampMs: undefined, leaderEpoch } };
     if ("code" in found) return { kind: "failed", failure: found };
-    if (found.kind === "damaged") return { kind: "failed", failure: { code: "CORRUPT_MESSAGE", message: found.error.message } };
+    // Who begins there is told of the damage, and steps over it; nobody can say more until then.
+    if (found.kind === "damaged") return { kind: "ok", value: { offset: found.from, timestampMs: undefined, leaderEpoch } };
     if (found.kind === "out-of-range") return { kind: "failed", failure: moved(partition) };
     const { logStart } = partition.log;
     const batch = found.chunks[0]!;

@@ -15,7 +15,7 @@ import { isBorneOut, maxTimestampOfClosed } from "./time-bounds.ts";
 /** What the search reads at once. */
 const searchBytes = 65_536;
 
-/** See `PartitionLog.findByTime`. A damaged range in which the batch may stand is the answer, too. */
+/** See `PartitionLog.findByTime`. */
 export async function findByTime(
   state: LogState,
   timestampMs: number,

@@ -33,7 +33,7 @@ export function readLog(state: LogState, from: Offset, bytesMax: number, below: 
 /** As `readLog`, past the memory. @param from in [logStart, logEnd). */
 export async function readFromDisk(state: LogState, from: Offset, bytesMax: number, below: Offset): Promise<ReadResult> {
   const known = state.damage.at(from);
-  if (known !== undefined) return { kind: "damaged", error: known.error, resumeAt: known.resumeAt };
+  if (known !== undefined) return { kind: "damaged", error: known.error, from, resumeAt: known.resumeAt };
   const { generation } = state;
   try {
     const result = await new DiskRead(state, from, bytesMax, Math.min(below, state.active.end)).run();
@@ -214,6 +214,6 @@ class DiskRead {
     const error = new CorruptionError(file, position, `${problem}; offsets ${from} to ${resumeAt - 1} are offline`);
     const isNews = this.#state.damage.add({ from, resumeAt, error });
     if (isNews) this.#state.context.ports.logger.error("a log is damaged", { file, position, from, resumeAt, error });
-    return { kind: "damaged", error, resumeAt };
+    return { kind: "damaged", error, from: Math.max(from, this.#from) as Offset, resumeAt };
   }
 }
