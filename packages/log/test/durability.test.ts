@@ -2,7 +2,7 @@
 
 import { DiskError, sleep } from "@varve/runtime";
 import { expect, test } from "vitest";
-import { append, appendDurably, batch, durable, machine, open, partition, topicConfig } from "./harness.ts";
+import { append, appendDurably, batch, contents, durable, machine, open, partition, topicConfig } from "./harness.ts";
 
 /** Counts effects of a kind whose path begins so. */
 function counting(under: ReturnType<typeof machine>, kind: string, path: string): { count: number } {
@@ -72,6 +72,24 @@ test("a round of few partitions and many bytes syncs their segments, and writes 
     // The mark, alone.
     expect(written.count).toBe(1);
   });
+});
+
+test("a round of several megabytes is written in pieces, between which everybody has a turn, and all of it is there after a power cut", async () => {
+  const under = machine();
+  const sizes = { journalFileBytes: 8_388_608, journalWaitingBytesMax: 8_388_608, tailBytesMax: 0 };
+  const tuning = { firstFileBytesMax: 8_388_608, directBytesPerPartitionMin: 100_000_000 };
+  await under.run(async (ports) => {
+    const store = await open(ports, { ...sizes, tuning });
+    const log = await store.create(partition(0), "orders", topicConfig);
+    const written = counting(under, "disk.write-sync", "journal/");
+    for (let number = 0; number < 50; number++) await append(log, batch(1, 100_000));
+    await durable(ports, log);
+    expect(ports.metrics.value("varve_journal_syncs_total")).toBe(2);
+    // Five megabytes and the headers of fifty frames.
+    expect(written.count).toBe(5);
+  });
+  under.machine.kill("power", "drop");
+  await under.run(async (ports) => expect((await contents((await open(ports, sizes)).get(partition(0))!)).length).toBe(50));
 });
 
 test("a batch that is larger than any journal file is made durable all the same", async () => {

@@ -3,7 +3,7 @@
 // instead. It never frees the journal: see flusher.ts. Why it is safe: docs/formats/journal.md, "Rounds".
 
 import { ClusterError, type Compression, invariant, type Offset } from "@varve/model";
-import { type Clock, syncWriteBytesMax, type Timer } from "@varve/runtime";
+import { type Clock, stepBudgetMs, syncWriteBytesMax, type Timer, turn } from "@varve/runtime";
 import { mayPass } from "../disk-verdict.ts";
 import { isDirectRound } from "./direct-round.ts";
 import {
@@ -278,10 +278,16 @@ export class Committer {
   async #write(buffer: RoundBuffer, place: Place | undefined): Promise<void> {
     if (place === undefined) return;
     const { file } = place.file;
-    const bytes = buffer.bytes.subarray(0, buffer.length);
-    if (bytes.length <= syncWriteBytesMax) file.writeSync(bytes, place.position);
-    else await file.write(bytes, place.position);
-    this.#options.metrics.syncs.add(1);
+    const { clock, metrics } = this.#options;
+    // The pages are in the cache already: writing them costs less than handing the pieces to the thread pool, one after the other.
+    for (let at = 0, budgetEndsMs = clock.monotonicMs() + stepBudgetMs; at < buffer.length; at += syncWriteBytesMax) {
+      if (clock.monotonicMs() >= budgetEndsMs) {
+        await turn(clock);
+        budgetEndsMs = clock.monotonicMs() + stepBudgetMs;
+      }
+      file.writeSync(buffer.bytes.subarray(at, Math.min(at + syncWriteBytesMax, buffer.length)), place.position + at);
+    }
+    metrics.syncs.add(1);
     await file.sync();
   }
 
