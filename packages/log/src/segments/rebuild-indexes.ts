@@ -1,6 +1,7 @@
 // Makes both indexes of a segment anew from its batches. Side files hold nothing that the batches do not say, so whatever is wrong with
 // them costs a scan and nothing else. Batches that cannot be read are left out.
 
+import { mayPass } from "../disk-verdict.ts";
 import { replaceFile } from "./files.ts";
 import { scanWithGaps } from "./gaps.ts";
 import { segmentPath } from "./names.ts";
@@ -50,7 +51,7 @@ async function rebuild(state: LogState, segment: SegmentView, because: string): 
     [timeFormat, rebuilt.times],
   ] as const) {
     const path = segmentPath(state.folder, segment.base, format.suffix);
-    if (!isActive) await replaceFile(ports.disk, path, entries, true);
+    if (!isActive) await keep(state, path, entries);
     indexes.put(path, entries);
   }
   if (isActive) return rebuilt;
@@ -58,6 +59,17 @@ async function rebuild(state: LogState, segment: SegmentView, because: string): 
   const closed = state.closed.find(({ base }) => base === segment.base);
   if (closed !== undefined) closed.maxTimestampMs = scratch.maxTimestampMs;
   return rebuilt;
+}
+
+/** Without room it is good for as long as it is remembered: whoever reads needs no room on the disk. */
+async function keep({ context, folder }: LogState, path: string, entries: Uint8Array): Promise<void> {
+  const { disk, logger } = context.ports;
+  try {
+    await replaceFile(disk, path, entries, true);
+  } catch (error) {
+    if (!mayPass(error)) throw error;
+    logger.warn("an index that was rebuilt finds no room", { folder, path, error });
+  }
 }
 
 /** Where the first batch stands that the active segment's index holds in memory; its end when it holds none. */

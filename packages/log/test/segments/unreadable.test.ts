@@ -148,6 +148,19 @@ describe("a sector that cannot be read", () => {
   });
 });
 
+test("an index that is rebuilt on a full disk serves its readers all the same", async () => {
+  await withLog(
+    async (log, { disk }, ports) => {
+      await fillTwo(log);
+      await ports.disk.unlink(segments[0].replace(".log", ".index"));
+      disk.capacityBytes = disk.usedBytes;
+      expect(await readOver(log)).toEqual({ bases: all, damage: [] });
+    },
+    config,
+    { tailBytesMax: 0 },
+  );
+});
+
 test("a disk that reads nothing for a while is no damage: the read fails, and the same read later succeeds", async () => {
   await withLog(
     async (log, { disk }) => {
