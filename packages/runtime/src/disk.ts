@@ -8,10 +8,13 @@ export class DiskError extends Error {
   override readonly name = "DiskError";
   readonly kind: DiskErrorKind;
   readonly path: string;
-  constructor(kind: DiskErrorKind, path: string, message: string, options?: { cause?: unknown }) {
+  /** A sync found no room for what had been written: that file's content is unknown, and no other's. */
+  readonly wantsRoom: boolean;
+  constructor(kind: DiskErrorKind, path: string, message: string, options?: { cause?: unknown; wantsRoom?: boolean }) {
     super(`${path}: ${message}`, options);
     this.kind = kind;
     this.path = path;
+    this.wantsRoom = options?.wantsRoom ?? false;
   }
 }
 

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { syncWriteBytesMax } from "@varve/runtime";
 import { nodeDisk } from "@varve/runtime/node";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { syncError } from "../src/node/disk-error.ts";
 
 let root: string;
 
@@ -87,5 +88,14 @@ describe("errors", () => {
     expect(() => file.writeSync(new Uint8Array([1]), 0)).toThrow(expect.objectContaining({ kind: "no-space" }));
     await expect(file.write(new Uint8Array([1]), 0)).rejects.toMatchObject({ kind: "no-space" });
     await file.close();
+  });
+
+  test("a sync that fails is an io error, and says when it was for want of room", () => {
+    const codes = ["ENOSPC", "EDQUOT", "EIO"].map((code) => syncError(Object.assign(new Error(code), { code }), "a"));
+    expect(codes.map(({ kind, wantsRoom }) => [kind, wantsRoom])).toEqual([
+      ["io", true],
+      ["io", true],
+      ["io", false],
+    ]);
   });
 });

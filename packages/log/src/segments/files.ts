@@ -28,6 +28,10 @@ export async function replaceFile(disk: Disk, path: string, bytes: Uint8Array, s
   try {
     if (bytes.length > 0) await file.write(bytes, 0);
     if (sync) await file.sync();
+  } catch (error) {
+    // A new file that nobody relies on yet: what its sync has lost is written again with the next.
+    if (error instanceof DiskError && error.wantsRoom) throw new DiskError("no-space", path, error.message, { cause: error });
+    throw error;
   } finally {
     await file.close();
   }

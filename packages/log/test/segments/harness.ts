@@ -2,7 +2,7 @@
 
 import { type Compression, defaults, type Offset, type TopicConfig, toOffset, topicConfigTable } from "@varve/model";
 import { BatchBuilder, baseOffsetOf, batchSize, lastOffsetOf, stampBatch } from "@varve/record";
-import type { Disk } from "@varve/runtime";
+import type { Disk, DiskFile } from "@varve/runtime";
 import { nodeCompression } from "@varve/runtime/node";
 import { type DiskOnly, diskOnly, type MachinePorts } from "@varve/sim";
 import type { ReadResult } from "../../src/log.ts";
@@ -22,14 +22,21 @@ export function machine(seed = 1): DiskOnly {
 
 /** A disk that tells of every read: how many bytes, from where. */
 export function watchReads(disk: Disk, told: (path: string, bytes: number, position: number) => void): Disk {
+  return watchOpens(disk, (file) => {
+    const read = file.read.bind(file);
+    file.read = (into, position) => {
+      told(file.path, into.length, position);
+      return read(into, position);
+    };
+  });
+}
+
+/** A disk of which every file is shown before it is used, and may be changed. */
+export function watchOpens(disk: Disk, shown: (file: DiskFile) => void): Disk {
   return {
     open: async (path, mode) => {
       const file = await disk.open(path, mode);
-      const read = file.read.bind(file);
-      file.read = (into, position) => {
-        told(path, into.length, position);
-        return read(into, position);
-      };
+      shown(file);
       return file;
     },
     rename: (from, to) => disk.rename(from, to),

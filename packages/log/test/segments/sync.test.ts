@@ -3,8 +3,9 @@
 import { toOffset } from "@varve/model";
 import { DiskError } from "@varve/runtime";
 import { expect, test } from "vitest";
+import { temporarySuffix } from "../../src/segments/names.ts";
 import { createSegmentedLog, openSegmentedLog } from "../../src/segments/segmented-log.ts";
-import { basesOf, batchAt, contextOf, fill, folder, joined, machine, readAll, small, topicConfig, withLog } from "./harness.ts";
+import { basesOf, batchAt, contextOf, fill, folder, joined, machine, readAll, small, topicConfig, watchOpens, withLog } from "./harness.ts";
 
 const zero = toOffset(0);
 
@@ -122,5 +123,23 @@ test("a roll that the full disk stops is tried again, and the log is none the wo
     await log.close();
     const again = await openSegmentedLog(contextOf(ports), folder, small, { kind: "all" }, zero);
     expect(joined(await readAll(again, 0, again.logEnd))).toEqual(joined([...batches, ...more]));
+  });
+});
+
+test("a side file that its sync finds no room for is no failure of the disk: it is written anew with the next sync", async () => {
+  const world = machine();
+  await world.run(async (ports) => {
+    let refusals = 0;
+    const disk = watchOpens(ports.disk, (file) => {
+      const sync = file.sync.bind(file);
+      if (!file.path.endsWith(temporarySuffix)) return;
+      file.sync = () => (refusals++ === 0 ? Promise.reject(new DiskError("io", file.path, "cannot sync", { wantsRoom: true })) : sync());
+    });
+    await ports.disk.makeFolder(folder);
+    const log = await createSegmentedLog(contextOf({ ...ports, disk }), folder, small, zero);
+    log.appendStamped(batchAt(0, { epoch: 3 }));
+    await expect(log.sync()).rejects.toMatchObject({ kind: "no-space", path: `${folder}/leader-epoch-checkpoint` });
+    expect((await log.sync()).offset).toBe(1);
+    expect([refusals, log.isDirty]).toEqual([2, false]);
   });
 });

@@ -18,7 +18,10 @@ const kinds: Readonly<Record<string, DiskErrorKind>> = {
  * pages for clean afterwards, so nobody may try again and believe it.
  */
 export function syncError(error: unknown, path: string): DiskError {
-  return new DiskError("io", path, `cannot sync: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  return new DiskError("io", path, `cannot sync: ${error instanceof Error ? error.message : String(error)}`, {
+    cause: error,
+    wantsRoom: kindOf(error) === "no-space",
+  });
 }
 
 /** A read that failed: a bad sector, as a rule. */
@@ -31,7 +34,11 @@ export function readError(error: unknown, path: string, position: number): DiskE
 /** @param action what was tried, as in "cannot <action>". @param path as the caller named it. */
 export function diskError(error: unknown, path: string, action: string): DiskError {
   if (error instanceof DiskError) return error;
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  const kind = kinds[code] ?? "io";
-  return new DiskError(kind, path, `cannot ${action}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  return new DiskError(kindOf(error), path, `cannot ${action}: ${error instanceof Error ? error.message : String(error)}`, {
+    cause: error,
+  });
+}
+
+function kindOf(error: unknown): DiskErrorKind {
+  return kinds[error instanceof Error && "code" in error ? String(error.code) : ""] ?? "io";
 }
