@@ -305,10 +305,12 @@ export class Driver {
     const bytes = Uint8Array.from(parts.flatMap((part) => [...part]));
     do if (!(await this.#room(model, log, bytes.length))) return;
     while (log.room(bytes.length) !== true);
+    const isWritten = this.store.writeRefusal === undefined && !(log as JournaledLog).isFull;
     try {
       log.appendAsFollower(bytes.slice());
     } catch (error) {
-      model.leftBehind(bytes);
+      // One that is refused at once leaves what an earlier one left.
+      if (isWritten) model.leftBehind(bytes);
       return this.#refused(log, String(error));
     }
     model.appended(bytes);
