@@ -2,7 +2,7 @@
 // committer and the flusher together; what they do is in their files, and why it is right in docs/formats/journal.md.
 
 import type { Compression, Offset, PartitionId } from "@varve/model";
-import type { Clock, Disk, Logger, Metrics } from "@varve/runtime";
+import type { Clock, Disk, Logger, Metrics, Timer } from "@varve/runtime";
 import { Committer, type Control } from "./committer.ts";
 import { Flusher } from "./flusher.ts";
 import { type Generation, partitionBytes } from "./frame.ts";
@@ -40,6 +40,13 @@ export class Journal {
   readonly #ring: Ring;
   readonly #committer: Committer;
   readonly #flusher: Flusher;
+  readonly #clock: Clock;
+  readonly #growthDelayMs: number;
+  /** Before, the directory is not this life's yet. */
+  #mayGrow = false;
+  /** Until the growth begins for the first time. */
+  #growthTimer: Timer | undefined;
+  /** While it runs. */
   #growth: Promise<void> | undefined;
   readonly #onFailure: (error: unknown) => void;
   #isClosing = false;
@@ -48,6 +55,8 @@ export class Journal {
     const { clock, compression } = ports;
     const { generation, nextLsn, waitingBytesMax, tuning, onFailure } = options;
     this.#ring = ring;
+    this.#clock = clock;
+    this.#growthDelayMs = tuning.growthDelayMs;
     this.#onFailure = onFailure;
     this.#committer = new Committer({
       clock,
@@ -59,7 +68,10 @@ export class Journal {
       waitingBytesMax,
       tuning,
       onRound: () => this.#flusher.check(),
-      onStarved: () => this.#flusher.check(),
+      onStarved: () => {
+        if (this.#growthTimer !== undefined) this.#growNow();
+        this.#flusher.check();
+      },
       onFull: options.onFull,
       onFailure,
     });
@@ -83,14 +95,25 @@ export class Journal {
     return new Journal(ports, options, await Ring.open(ports, { ...options, ...options.tuning }));
   }
 
-  /** Makes the ring's missing files in the background. */
+  /** Makes the ring's missing files in the background: a little later, or when a round wants one. */
   grow(): void {
+    this.#mayGrow = true;
+    this.#growthTimer = this.#clock.setTimer(this.#growthDelayMs, () => this.#growNow());
+  }
+
+  #growNow(): void {
+    this.#growthTimer?.cancel();
+    this.#growthTimer = undefined;
+    if (!this.#mayGrow || this.#growth !== undefined || this.#isClosing) return;
     this.#growth = this.#ring
       .grow(
         () => this.#isClosing,
         () => this.#committer.resume(),
       )
-      .catch(this.#onFailure);
+      .catch(this.#onFailure)
+      .finally(() => {
+        this.#growth = undefined;
+      });
   }
 
   /** lsn of the next frame. */
@@ -144,8 +167,9 @@ export class Journal {
     return this.#flusher.sync(partition);
   }
 
-  /** There may be room on the disk for a checkpoint again. */
+  /** There may be room on the disk for a checkpoint again, and for files that are missing. */
   retryFreeing(): void {
+    this.#growNow();
     this.#flusher.check();
   }
 
@@ -158,6 +182,7 @@ export class Journal {
   /** The disk failed: whoever waits is refused, and nothing is written any more. */
   fail(): void {
     this.#isClosing = true;
+    this.#growthTimer?.cancel();
     this.#committer.fail();
     void this.#flusher.stop();
   }
@@ -166,6 +191,7 @@ export class Journal {
   async quiesce(): Promise<void> {
     await this.#committer.barrier();
     this.#isClosing = true;
+    this.#growthTimer?.cancel();
     await this.#flusher.stop();
     await this.#growth;
   }

@@ -72,7 +72,7 @@ export class Ring {
     }
     // A file that an earlier life made may have its name in the page cache only.
     await disk.syncFolder(journalFolder);
-    if (files.length === 0) files.push(await makeFile(ports, ringName(0), firstBytes, "at-once"));
+    if (files.length === 0) files.push(await makeFile(ports, ringName(0), firstBytes, zeros(firstBytes), "at-once"));
     return new Ring(ports, options, files);
   }
 
@@ -135,6 +135,8 @@ export class Ring {
     const { files, fileBytes, diskFreeBytesMin } = this.#options;
     const { disk, logger } = this.#ports;
     const present = new Set([...this.#free, ...this.#used].map(({ name }) => name));
+    // One for all files: nothing would free it between them.
+    const blank = zeros(fileBytes);
     for (let number = 1; present.size < files && !isStopped(); number++) {
       const name = ringName(number);
       if (present.has(name)) continue;
@@ -144,7 +146,7 @@ export class Ring {
         return;
       }
       try {
-        this.#free.push(await makeFile(this.#ports, name, fileBytes, "at-leisure"));
+        this.#free.push(await makeFile(this.#ports, name, fileBytes, blank, "at-leisure"));
       } catch (error) {
         if (!mayPass(error)) throw error;
         logger.warn("the journal keeps its size: another file cannot be made now", { files: present.size, file: name, error });
@@ -187,15 +189,25 @@ function use(file: RingFile, bytes: number): Place {
   return { file, position };
 }
 
+/** What a file of so many bytes is filled with, piece by piece. */
+function zeros(sizeBytes: number): Uint8Array {
+  return new Uint8Array(Math.min(sizeBytes, syncWriteBytesMax));
+}
+
 /** Makes a file of zeros, or fills up one whose making was cut short; durable when it resolves. */
-async function makeFile({ disk, clock }: RingPorts, name: string, sizeBytes: number, pace: "at-once" | "at-leisure"): Promise<RingFile> {
+async function makeFile(
+  { disk, clock }: RingPorts,
+  name: string,
+  sizeBytes: number,
+  blank: Uint8Array,
+  pace: "at-once" | "at-leisure",
+): Promise<RingFile> {
   const path = `${journalFolder}/${name}`;
   const file = await disk.open(path, (await disk.list(journalFolder)).includes(name) ? "write" : "create");
   try {
-    const zeros = new Uint8Array(Math.min(sizeBytes, syncWriteBytesMax));
-    for (let at = file.size; at < sizeBytes; at += zeros.length) {
+    for (let at = file.size; at < sizeBytes; at += blank.length) {
       const beganMs = clock.monotonicMs();
-      await file.write(zeros.subarray(0, Math.min(zeros.length, sizeBytes - at)), at);
+      await file.write(blank.subarray(0, Math.min(blank.length, sizeBytes - at)), at);
       if (pace === "at-once") continue;
       // Rounds have the disk to themselves for at least half of the time.
       await file.sync();

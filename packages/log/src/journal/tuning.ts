@@ -4,6 +4,8 @@
 export interface JournalTuning {
   /** Bytes of the ring's first file, which is made before the first append can be answered. */
   readonly firstFileBytesMax: number;
+  /** The other files wait so long to be made, or until a round wants one: a start and its first requests have the disk to themselves. */
+  readonly growthDelayMs: number;
   /** A round goes directly to the segments from so many bytes for each of its partitions. */
   readonly directBytesPerPartitionMin: number;
   /** Marks wait so long for a round to ride on. */
@@ -20,6 +22,7 @@ export interface JournalTuning {
 
 export const defaultTuning: JournalTuning = {
   firstFileBytesMax: 1_048_576,
+  growthDelayMs: 500,
   // Measured: one more sync of a growing file costs what writing about so much a second time does.
   directBytesPerPartitionMin: 1_048_576,
   markDelayMsMax: 100,
