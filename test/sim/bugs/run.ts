@@ -14,7 +14,7 @@ const bugsFolder = fileURLToPath(new URL(".", import.meta.url));
 
 /** A bug that survives so many has not been found. */
 const seedsMax = 120;
-const historiesMax = 4_000;
+const historiesMax = 20_000;
 /** A patch without a bug must survive so many. */
 const soundSeeds = 30;
 const soundHistories = 1_000;
@@ -78,7 +78,7 @@ async function huntByHistories(copy: string, count: number, running: Set<ChildPr
     if (code === null) return undefined;
     if (code === 0) continue;
     const what = output.split("\n").find((line) => line !== "") ?? "failed";
-    const seed = /^seed (\d+):/.exec(what)?.[1];
+    const seed = /\bseed (\d+)/.exec(what)?.[1];
     return { by: "histories", count: seed === undefined ? done + share : Number(seed) - firstSeed + 1, what };
   }
   return undefined;
