@@ -3,8 +3,10 @@
 
 import type { Offset } from "@varve/model";
 import { leaderEpochOf } from "@varve/record";
+import { DiskError } from "@varve/runtime";
 import type { EpochStart } from "./epochs.ts";
 import { readBatchAt, scanWithGaps } from "./gaps.ts";
+import { unlessUnreadable } from "./holes.ts";
 import { batchProblem } from "./scan.ts";
 import { baseOf } from "./segment.ts";
 import type { LogState, SegmentView } from "./state.ts";
@@ -88,8 +90,13 @@ function mayBeOne({ epochs }: LogState, segment: SegmentView, epoch: number): bo
 }
 
 async function firstEpoch(state: LogState, segment: SegmentView): Promise<EpochStart | undefined> {
-  const batch = await readBatchAt(state, segment, 0);
-  if (batch === undefined || batchProblem(batch, 0, segment.base, state.context.ports.compression) !== undefined) return undefined;
+  const batch = await unlessUnreadable(readBatchAt(state, segment, 0));
+  if (
+    batch === undefined ||
+    batch instanceof DiskError ||
+    batchProblem(batch, 0, segment.base, state.context.ports.compression) !== undefined
+  )
+    return undefined;
   return { epoch: leaderEpochOf(batch, 0), startOffset: segment.base };
 }
 

@@ -1,6 +1,7 @@
 // What is done with small side files: read whole up to a bound, written whole beside the old one and then put in its place.
 
 import { type Disk, DiskError, type DiskFile } from "@varve/runtime";
+import { unlessUnreadable } from "./holes.ts";
 import { temporarySuffix } from "./names.ts";
 
 /** @returns the whole file; undefined when it is missing or larger than `bytesMax`, which no file that we wrote is. */
@@ -14,6 +15,12 @@ export async function readSmallFile(disk: Disk, path: string, bytesMax: number):
   } finally {
     await file.close();
   }
+}
+
+/** As `readSmallFile`, for what can be derived from the batches: a file that the disk cannot read is as good as none. */
+export async function readSideFile(disk: Disk, path: string, bytesMax: number): Promise<Uint8Array | undefined> {
+  const bytes = await unlessUnreadable(readSmallFile(disk, path, bytesMax));
+  return bytes instanceof DiskError ? undefined : bytes;
 }
 
 /**

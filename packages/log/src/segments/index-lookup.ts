@@ -2,9 +2,7 @@
 // rebuilt from its segment. What an entry says of a batch is for the caller to hold against the batch.
 
 import { batchHeaderBytes } from "@varve/record";
-import { DiskError } from "@varve/runtime";
-import { readSmallFile } from "./files.ts";
-import { unlessUnreadable } from "./holes.ts";
+import { readSideFile } from "./files.ts";
 import { segmentPath } from "./names.ts";
 import { rebuildIndex } from "./rebuild-indexes.ts";
 import { batchBytesMax } from "./scan.ts";
@@ -101,8 +99,8 @@ export async function loadIndex(state: LogState, segment: SegmentView, format: I
   if (flushed === 0) return noEntries;
   // No file has more entries than its segment has batches, whatever its length says.
   const bytesMax = (Math.floor(segment.bytes / batchHeaderBytes) + 1) * format.entryBytes;
-  const bytes = await unlessUnreadable(readSmallFile(ports.disk, path, bytesMax));
-  const believed = bytes === undefined || bytes instanceof DiskError ? undefined : believedPart(state, segment, format, bytes, flushed);
+  const bytes = await readSideFile(ports.disk, path, bytesMax);
+  const believed = bytes === undefined ? undefined : believedPart(state, segment, format, bytes, flushed);
   if (believed === undefined) return rebuildIndex(state, segment, format, `${path} is missing, unreadable or contradicts its segment`);
   // What was read before a flush, a roll or a cut is good for this look-up and for no later one.
   if (state.generation === generation && flushedEntries(state, segment, format) === flushed) indexes.put(path, believed);

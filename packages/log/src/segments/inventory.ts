@@ -3,7 +3,7 @@
 import type { Offset } from "@varve/model";
 import type { SegmentContext } from "./context.ts";
 import { decodeEpochs, type EpochStart, epochCheckpointBytesMax } from "./epochs.ts";
-import { readSmallFile, unlinkIfThere } from "./files.ts";
+import { readSideFile, unlinkIfThere } from "./files.ts";
 import { epochCheckpointName, parseSegmentName, segmentPath, temporarySuffix } from "./names.ts";
 
 export interface FoundSegment {
@@ -35,6 +35,6 @@ export async function takeInventory({ ports, files }: SegmentContext, folder: st
       snapshots.push(parsed.offset);
     }
   }
-  const checkpoint = await readSmallFile(disk, `${folder}/${epochCheckpointName}`, epochCheckpointBytesMax);
+  const checkpoint = await readSideFile(disk, `${folder}/${epochCheckpointName}`, epochCheckpointBytesMax);
   return { segments, snapshots, epochs: checkpoint === undefined ? undefined : decodeEpochs(checkpoint) };
 }

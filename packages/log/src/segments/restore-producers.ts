@@ -2,7 +2,7 @@
 
 import type { Offset } from "@varve/model";
 import { baseOffsetOf } from "@varve/record";
-import { readSmallFile } from "./files.ts";
+import { readSideFile } from "./files.ts";
 import { scanWithGaps } from "./gaps.ts";
 import { indexedPlace } from "./indexed-place.ts";
 import { segmentPath } from "./names.ts";
@@ -24,7 +24,7 @@ export async function newestSnapshot(
   const first = Math.min(state.segments[0]!.base, offset);
   // One from below the first segment knows nothing of the batches between: a producer who wrote there would be out of order.
   for (const taken of state.snapshots.filter((snapshot) => first <= snapshot && snapshot <= offset).reverse()) {
-    const bytes = await readSmallFile(disk, segmentPath(state.folder, taken, "snapshot"), snapshotBytesMax);
+    const bytes = await readSideFile(disk, segmentPath(state.folder, taken, "snapshot"), snapshotBytesMax);
     const decoded = bytes === undefined ? undefined : decodeProducerSnapshot(bytes, compression, clock.monotonicMs());
     if (decoded !== undefined && willDo(decoded)) return { ...decoded, offset: taken as Offset };
   }

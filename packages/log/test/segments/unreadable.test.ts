@@ -134,6 +134,25 @@ describe("a sector that cannot be read", () => {
     );
   });
 
+  test("does not keep a log from opening, in a segment or in any of its side files", async () => {
+    await withLog(
+      async (log, { disk }, ports) => {
+        await fillTwo(log);
+        await log.close();
+        disk.spoil(segments[0], 0);
+        for (const name of await ports.disk.list(folder)) if (!name.endsWith(".log")) disk.spoil(`${folder}/${name}`, 0);
+        const again = await openSegmentedLog(contextOf(ports, { tailBytesMax: 0 }), folder, config, { kind: "all" }, toOffset(0));
+        expect([again.logStart, again.logEnd, again.latestEpoch?.epoch]).toEqual([0, 2 * batchesPerSegment, 0]);
+        const { bases, damage } = await readOver(again);
+        // With the index gone as well, and the length of the first batch, the next segment is the way on.
+        expect(damage).toEqual([{ from: 0, resumeAt: batchesPerSegment, file: segments[0], position: 0 }]);
+        expect(bases).toEqual(all.slice(batchesPerSegment));
+      },
+      config,
+      { tailBytesMax: 0 },
+    );
+  });
+
   test("keeps a truncation from reaching into what could not be read", async () => {
     await withLog(
       async (log, { disk }) => {
