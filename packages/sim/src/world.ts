@@ -3,7 +3,7 @@
 // What a single broker must survive, in any number and order, without losing or inventing an acknowledged record:
 //   the death of its process, a power cut, and both in a row, at any effect on the disk, in recovery too;
 //   unsynced writes, resizes, renames and entries that are kept, dropped, torn or reordered;
-//   a full disk; a disk that is slow, or stands still for a while; a read that fails;
+//   a full disk; no file left to open; a disk that is slow, or stands still for a while; a read that fails, a sector that is gone;
 //   packets that are late, lost, repeated or out of order; wires that are cut, one way or both, or clogged; connections that
 //   break, in the middle of a message too, or are refused; peers that never read, stall, or vanish without a word;
 //   a clock that runs fast or slow, or jumps; an event loop that stands still.
