@@ -32,9 +32,11 @@ describe("server", () => {
     }
   });
 
-  test("refuses a directory that another process uses with 73, and an address that is taken with 69", async () => {
+  test("refuses a directory that another process uses, or that cannot be made, with 73, and an address that is taken with 69", async () => {
     const used = await run(["server", ...flags, "--data-dir", server.folder]);
     expect(used).toMatchObject({ code: 73, out: "", err: expect.stringContaining("another process uses this data directory") });
+    const impossible = await run(["server", ...flags, "--data-dir", "/dev/null/data"]);
+    expect(impossible).toMatchObject({ code: 73, out: "", err: expect.stringContaining("cannot make the data directory") });
     const taken = await run(["server", "--http-listener", "", "--listener", server.address, "--data-dir", join(folder, "taken")]);
     expect(taken).toMatchObject({ code: 69, out: "", err: expect.stringContaining("address already in use") });
   });

@@ -35,6 +35,23 @@ describe("a file", () => {
   });
 });
 
+describe("the data directory", () => {
+  test("is made with all above it, and found again", () => {
+    nodeDisk(join(root, "a/b/c"));
+    nodeDisk(join(root, "a/b/c"));
+    expect(statSync(join(root, "a/b/c")).mode & 0o777).toBe(0o700);
+  });
+
+  test("cannot be made where something else has its name, or that of a folder above it", () => {
+    writeFileSync(join(root, "taken"), "");
+    for (const path of ["taken", "taken/below"]) expect(() => nodeDisk(join(root, path))).toThrow("cannot make the data directory");
+  });
+
+  test.skipIf(process.platform !== "linux")("cannot be made in a folder that takes none: the attempt ends", () => {
+    expect(() => nodeDisk("/proc/varve/data")).toThrow("/proc takes no new folders");
+  });
+});
+
 describe("paths", () => {
   test.each(["../a", "a/../../b", "/etc/passwd", "a//b", "a/.", "", "a\0b", ".lock"])(
     "%j is refused before the system sees it",

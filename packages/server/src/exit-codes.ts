@@ -4,7 +4,10 @@ export const exitCodes = {
   ok: { code: 0, about: "Stopped as it was told to." },
   failed: { code: 1, about: "A fault of the program itself; the log says which." },
   unreachable: { code: 69, about: "The listener's address is taken or cannot be bound." },
-  dataDirectory: { code: 73, about: "The data directory belongs to another process, node, cluster or a newer version." },
+  dataDirectory: {
+    code: 73,
+    about: "The data directory cannot be made or used, or belongs to another process, node, cluster or a newer version.",
+  },
   diskFailed: {
     code: 74,
     about: "The disk failed a write or a sync: nothing more was answered. Started again, the broker has everything that it acknowledged.",

@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import process from "node:process";
 import { DataDirectoryError } from "@varve/log";
 import { CorruptionError } from "@varve/model";
+import { DiskError } from "@varve/runtime";
 import { type ExitReason, exitCodes, loadServerConfig } from "@varve/server";
 import type { Invocation } from "../command.ts";
 import type { formatFlags, serverFlags } from "../flag-tables.ts";
@@ -77,7 +78,8 @@ async function readSettings(path: string): Promise<SettingsFile | { readonly pro
 }
 
 function reasonOf(error: unknown): ExitReason | undefined {
-  if (error instanceof DataDirectoryError) return "dataDirectory";
+  // Before anything is served the disk has lost nobody anything: it is the directory that will not do.
+  if (error instanceof DataDirectoryError || error instanceof DiskError) return "dataDirectory";
   if (error instanceof CorruptionError) return "corrupt";
   if (error instanceof Error && isAddressProblem(error)) return "unreachable";
   return undefined;

@@ -1,7 +1,7 @@
 // One data directory of the platform's file system. Files are 0600, folders 0700; no path leaves the directory.
 // It opens and names files; what is in one is file.ts, who may use the directory is lock.ts.
 
-import { closeSync, constants, fstat, fsyncSync, mkdirSync, open, openSync } from "node:fs";
+import { closeSync, constants, fstat, fsyncSync, mkdirSync, open, openSync, statSync } from "node:fs";
 import { mkdir, open as openFolder, readdir, rename, rmdir, stat, statfs, unlink } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
@@ -112,16 +112,36 @@ async function attempt<Value>(path: string, action: string, call: () => Promise<
 
 /** Makes a folder and those above it that are missing, and their names durable: what is synced below them would be lost with them. */
 function makeDurableFolder(path: string): void {
-  const first = mkdirSync(path, { recursive: true, mode: folderMode });
-  if (first === undefined) return;
-  for (let made = path; made.length >= first.length; made = dirname(made)) {
-    const parent = openSync(dirname(made), constants.O_RDONLY);
-    try {
-      fsyncSync(parent);
-    } finally {
-      closeSync(parent);
-    }
+  if (!made(path)) {
+    const parent = dirname(path);
+    // Node's own recursive mkdir goes on for ever where a folder that is there says "not found" to new ones, as those of /proc do.
+    if (isFolder(parent)) throw new Error(`${parent} takes no new folders`);
+    makeDurableFolder(parent);
+    if (!made(path)) throw new Error(`${parent} takes no new folders`);
   }
+}
+
+/** @returns false when there is nothing to make it in. */
+function made(path: string): boolean {
+  try {
+    mkdirSync(path, { mode: folderMode });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST" && isFolder(path)) return true;
+    if (code === "ENOENT") return false;
+    throw error;
+  }
+  const parent = openSync(dirname(path), constants.O_RDONLY);
+  try {
+    fsyncSync(parent);
+  } finally {
+    closeSync(parent);
+  }
+  return true;
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 /** @param dataFolder the data directory, made when missing. @throws {DiskError} when it cannot be made. */
