@@ -113,6 +113,8 @@ export class TopicsApplier {
       partitions.clearFailure(topicId);
       return true;
     } catch (error) {
+      // The logs close behind this: what they then refuse is nobody's fault.
+      if (this.#isClosed) return false;
       const failure: Failure = failureOf(error);
       logger.error("a topic is not as the metadata says; it is tried again", { topicId, code: failure.code, reason: failure.message });
       partitions.setFailure(topicId, failure);
