@@ -1,5 +1,5 @@
-// Which whole segments may go, by age and by size, and their deletion. Never the active one. Between the two steps the caller makes the
-// new log start durable: journal.md 8.
+// Which whole segments may go, by age and by size, and their deletion. Never the active one, nor the newest that holds records: the append
+// that a roll made room for may never have come. Between the two steps the caller makes the new log start durable: journal.md 8.
 
 import type { Offset } from "@varve/model";
 import { deleteSegment } from "./cut.ts";
@@ -17,7 +17,8 @@ export async function retentionStart(state: LogState, nowMs: number, highWaterma
   const retentionBytes = config["retention.bytes"];
   let bytesLeft = state.closedBytes + state.active.bytes;
   let start = state.logStart;
-  for (const segment of [...state.closed]) {
+  const candidates = state.active.bytes === 0 ? state.closed.slice(0, -1) : [...state.closed];
+  for (const segment of candidates) {
     if (segment.end > highWatermark) break;
     bytesLeft -= segment.bytes;
     if (segment.end <= state.logStart) continue;
