@@ -21,6 +21,8 @@ export interface Topic {
 export class Topics {
   readonly all: readonly Topic[];
   readonly #byKey = new Map<Key, { readonly topic: Topic; readonly topicId: TopicId; readonly partition: number }>();
+  /** By partition, also of incarnations before the last: one that is added later has had a predecessor, too. */
+  readonly #newestKeys = new Map<Topic, Key[]>();
   #keys = 0;
 
   constructor(plans: readonly TopicPlan[]) {
@@ -40,16 +42,17 @@ export class Topics {
 
   /** The topic exists with this id and so many partitions. @returns the keys that are new. */
   found(topic: Topic, topicId: TopicId, partitionCount: number): readonly KeyRules[] {
-    const isNew = topic.topicId !== topicId;
-    const predecessors = topic.keys;
-    const known = isNew ? [] : topic.keys;
+    const known = topic.topicId === topicId ? topic.keys : [];
+    const newest = this.#newestKeys.get(topic) ?? [];
+    this.#newestKeys.set(topic, newest);
     const rules: KeyRules[] = [];
     for (let partition = known.length; partition < partitionCount; partition++) {
       const key = this.#keys++;
       const { name, isRetained } = topic.plan;
       const { durability } = topic;
       this.#byKey.set(key, { topic, topicId, partition });
-      rules.push({ key, topic: name, partition, durability, isRetained, predecessor: isNew ? (predecessors[partition] ?? null) : null });
+      rules.push({ key, topic: name, partition, durability, isRetained, predecessor: newest[partition] ?? null });
+      newest[partition] = key;
     }
     topic.topicId = topicId;
     topic.keys = [...known, ...rules.map(({ key }) => key)];
