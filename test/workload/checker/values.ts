@@ -42,8 +42,9 @@ export function checkReads(prepared: Prepared, report: Report): void {
     checkDeleted(prepared, read, report);
     if (send.key !== key && isSameOrSuccessor(prepared, key, send.key)) {
       const before = prepared.keys.get(send.key);
-      const wasThere = readIn.get(value)?.has(send.key) === true;
       const settledBefore = send.completed < (before?.deleteInvoked ?? 0);
+      // One that may be stored twice may be stored in both, as long as its producer was still trying.
+      const wasThere = send.isIdempotent && readIn.get(value)?.has(send.key) === true;
       if (wasThere || settledBefore) report("resurrected", key, `value ${value} of the deleted key ${send.key} at ${offset}`);
     }
     for (const { operation, completed } of deletions.get(key) ?? []) {
