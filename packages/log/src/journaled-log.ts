@@ -11,7 +11,7 @@ import {
   partitionKey,
   type TopicConfig,
 } from "@varve/model";
-import { baseOffsetOf, batchSize, checkStoredBatch, lastOffsetOf, leaderEpochOf, stampBatch, stampLogAppendTime } from "@varve/record";
+import { stampBatch, stampLogAppendTime } from "@varve/record";
 import { type Clock, DiskError } from "@varve/runtime";
 import { mayPass } from "./disk-verdict.ts";
 import { Gate } from "./gate.ts";
@@ -22,6 +22,7 @@ import type { AppendResult, EpochEnd, PartitionLog, ReadResult } from "./log.ts"
 import { Pins } from "./pins.ts";
 import type { LogPosition } from "./segments/position.ts";
 import type { SegmentedLog } from "./segments/segmented-log.ts";
+import { checkStamped } from "./stamped-batches.ts";
 
 export interface JournaledLogOptions {
   readonly id: PartitionId;
@@ -61,6 +62,8 @@ export class JournaledLog implements PartitionLog {
   #ending: Promise<void> | undefined;
   /** A truncation or reset of which the frame is durable, and that the disk has refused: it comes before any other change. */
   #unfinished: (() => Promise<unknown>) | undefined;
+  /** The mark behind an ending that was applied, of a log without frames, has been refused: it comes before any other change, too. */
+  #isUnmarked = false;
   readonly #pins = new Pins();
 
   constructor(options: JournaledLogOptions) {
@@ -126,7 +129,8 @@ export class JournaledLog implements PartitionLog {
   appendAsFollower(batches: Uint8Array): void {
     const refused = this.#refusal();
     if (refused !== undefined) throw new ClusterError(refused.code, refused.message);
-    this.#checkStamped(batches);
+    const { logEnd, latestEpoch } = this.segments;
+    checkStamped(batches, { name: partitionKey(this.id), end: logEnd, epoch: latestEpoch?.epoch ?? -1 }, this.#options.compression);
     const failure = this.#write(batches);
     if (failure !== undefined) throw new ClusterError(failure.code, failure.message);
   }
@@ -318,41 +322,19 @@ export class JournaledLog implements PartitionLog {
     this.#options.onFull();
   }
 
-  /** @throws {ClusterError} CORRUPT_MESSAGE unless the bytes are whole batches that continue the log. */
-  #checkStamped(batches: Uint8Array): void {
-    let end: number = this.segments.logEnd;
-    let epoch = this.segments.latestEpoch?.epoch ?? -1;
-    for (let at = 0; at < batches.length; at += batchSize(batches, at)) {
-      const failure = checkStoredBatch(batches, at, this.#options.compression);
-      if (failure !== undefined) throw new ClusterError("CORRUPT_MESSAGE", `${partitionKey(this.id)}: ${failure.message}`);
-      const baseOffset = baseOffsetOf(batches, at);
-      const leaderEpoch = leaderEpochOf(batches, at);
-      if (baseOffset !== end)
-        throw new ClusterError(
-          "CORRUPT_MESSAGE",
-          `${partitionKey(this.id)}: a batch at offset ${baseOffset} does not continue the log, which ends at ${end}`,
-        );
-      if (leaderEpoch < epoch)
-        throw new ClusterError(
-          "CORRUPT_MESSAGE",
-          `${partitionKey(this.id)}: a batch of leader epoch ${leaderEpoch} behind one of ${epoch}`,
-        );
-      end = lastOffsetOf(batches, at) + 1;
-      epoch = leaderEpoch;
-    }
-  }
-
   /** Runs a change of the log; a failure of the disk is one of the store. */
   async #change<Value>(change: () => Promise<Value>, kind: "drop" | "other" = "other"): Promise<Value> {
     return this.#gate.run(async () => {
       if (kind === "other" || this.partition.drop === undefined) this.#checkOnline();
       try {
-        if (kind === "other") await this.#finish();
+        if (kind === "other" || this.partition.drop === undefined) await this.#finish();
         return await change();
       } catch (error) {
         if (error instanceof DiskError) {
           if (!mayPass(error)) this.#options.onFailure(error);
-          else if (error.kind !== "unreadable" || this.#unfinished !== undefined) this.#meetsFullDisk();
+          else if (error.kind !== "unreadable") this.#meetsFullDisk();
+          // A truncation that nobody could make: this log takes nothing until it is made, the others are not concerned.
+          else if (this.#unfinished !== undefined) this.#isFull = true;
           throw new ClusterError("KAFKA_STORAGE_ERROR", `${partitionKey(this.id)}: ${error.message}`, { cause: error });
         }
         throw error;
@@ -373,6 +355,7 @@ export class JournaledLog implements PartitionLog {
 
   /** No sync begins meanwhile: what it would say is synced may be gone when it returns. */
   async #finish(): Promise<void> {
+    if (this.#isUnmarked) await this.#markEnding();
     if (this.#unfinished === undefined) return;
     this.#ending = this.#unfinished().then(() => {});
     try {
@@ -384,7 +367,13 @@ export class JournaledLog implements PartitionLog {
     // What was committed is not cut; but a log that begins again begins with nothing committed.
     this.#highWatermark = Math.min(this.#highWatermark, this.segments.logEnd) as Offset;
     this.#options.journal.endingApplied(this.partition);
-    if (!this.partition.isJournaled) await this.#options.journal.mark(this.partition);
+    if (!this.partition.isJournaled) await this.#markEnding();
+  }
+
+  async #markEnding(): Promise<void> {
+    this.#isUnmarked = true;
+    await this.#options.journal.mark(this.partition);
+    this.#isUnmarked = false;
   }
 
   async #roll(): Promise<void> {

@@ -2,7 +2,7 @@
 // the parts together and decides little itself; how a directory is opened is open-store.ts.
 
 import { ClusterError, type Compression, type Failure, offsetZero, type PartitionId, partitionKey, type TopicConfig } from "@varve/model";
-import { type Clock, type Disk, DiskError, type DiskLock, type Entropy, type Logger, type Metrics } from "@varve/runtime";
+import { type Clock, type Disk, DiskError, type DiskLock, type Entropy, type Logger, type Metrics, sleep } from "@varve/runtime";
 import { type LogStartPoint, writeLogStarts, writeRecoveryPoints } from "./checkpoint.ts";
 import { writeCleanMarker } from "./clean-marker.ts";
 import { mayPass } from "./disk-verdict.ts";
@@ -47,6 +47,8 @@ export interface OpenedDirectory {
 
 /** Logs that are closed at the same time. */
 const closesAtOnceMax = 8;
+/** Between two tries of a removal that the disk has refused. */
+const dropRetryMs = 1_000;
 
 export class JournaledLogStore implements LogStore {
   readonly identity: LogStoreIdentity;
@@ -58,6 +60,8 @@ export class JournaledLogStore implements LogStore {
   readonly #journal: Journal;
   readonly #space: SpaceWatch;
   readonly #maintenance: Maintenance;
+  /** Why a log that was being dropped is still there although the store closes: only the next start can finish it. */
+  #refusedDrop: DiskError | undefined;
   #checkpoint: Promise<void> = Promise.resolve();
   /** What the log start checkpoint holds. */
   #savedStarts: ReadonlyMap<string, LogStartPoint>;
@@ -126,14 +130,31 @@ export class JournaledLogStore implements LogStore {
     return this.#change(key, async () => {
       const log = this.#logs.get(key);
       if (log === undefined) throw new ClusterError("UNKNOWN_TOPIC_ID", `partition ${key} has no log on this broker`);
-      const { disk } = this.#opened.ports;
-      await log.drop(() => disclaimPartitionFolder(disk, key));
-      await removePartitionFolder(disk, key);
-      await disk.syncFolder("");
+      while (!(await this.#isRemoved(log, key))) await sleep(this.#opened.ports.clock, dropRetryMs);
       // From here on no checkpoint names it; until here the drop's frame had to stay.
       this.#logs.delete(key);
       this.#journal.gone(log.partition);
     });
+  }
+
+  /**
+   * Until its files are gone the frame of a drop holds the journal, and who asked for it may come back behind others that wait for the
+   * journal: so what the disk refuses from that frame on is tried again here.
+   */
+  async #isRemoved(log: JournaledLog, key: string): Promise<boolean> {
+    const { disk } = this.#opened.ports;
+    try {
+      await log.drop(() => disclaimPartitionFolder(disk, key));
+      await removePartitionFolder(disk, key);
+      await disk.syncFolder("");
+      return true;
+    } catch (error) {
+      const refusal = error instanceof ClusterError ? error.cause : error;
+      if (log.partition.drop === undefined || !mayPass(refusal)) throw error;
+      if (this.#state === "open") return false;
+      this.#refusedDrop = refusal;
+      throw error;
+    }
   }
 
   get writeRefusal(): Failure | undefined {
@@ -164,6 +185,7 @@ export class JournaledLogStore implements LogStore {
     const { ports, generation, lock } = this.#opened;
     await this.#maintenance.close();
     await Promise.allSettled(this.#changing.values());
+    if (this.#refusedDrop !== undefined) throw this.#refusedDrop;
     const logs = [...this.#logs.values()];
     // A ring that waits for room on a full disk would hold the shutdown for as long as the disk is full.
     if (this.#journal.isStuck && this.#space.refusal !== undefined) throw new DiskError("no-space", "journal", "the ring waits for room");

@@ -1,5 +1,7 @@
 // Shows J1 to J5 for random histories with random deaths, and that a seed repeats itself. More of them: test/history/main.ts.
 
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { crashSeed, drawCrashing } from "./history/crash.ts";
 
@@ -45,4 +47,18 @@ test("in these histories every kind of trouble has happened, and every kind of r
   for (const trouble of troubles) expect(counts.get(`disk.${trouble}`) ?? 0, trouble).toBeGreaterThan(0);
   for (const counter of ["rounds", "direct_rounds", "waits"])
     expect(counts.get(`varve_journal_${counter}_total`) ?? 0, counter).toBeGreaterThan(0);
+});
+
+const program = join(import.meta.dirname, "history/main.ts");
+
+test.each(["--first-seed 7", "ten", "3 1.5", "0", "1 2 3"])("the program refuses %s with a sentence and exit code 2", (args) => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args.split(" ")], { encoding: "utf8" });
+  expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+  expect(stderr).toMatch(/^histories: .+; the arguments are \[seeds\] \[first seed\] .+\n$/);
+});
+
+test("the program runs as many seeds as it is told, from the one it is told", () => {
+  const { status, stdout } = spawnSync(process.execPath, [program, "2", "7", "--first"], { encoding: "utf8" });
+  expect(status).toBe(0);
+  expect(stdout).toMatch(/^histories: 2 seeds, \d+ lives, 0 violations, /);
 });

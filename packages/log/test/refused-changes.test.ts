@@ -65,21 +65,66 @@ test("a reset that the disk refuses and that dies with its process is made by th
   });
 });
 
-test.each(["partition.metadata", "00000000000000000000.log", "00000000000000000008.index"])(
-  "a drop that is refused at %s can be made again, and leaves nothing",
-  async (file) => {
-    const under = machine();
-    await under.run(async (ports) => {
-      const store = await open(ports);
-      const log = await store.create(partition(0), "orders", config);
-      for (let number = 0; number < 8; number++) await append(log, batch(2, 300));
-      under.disk.refuseNext("disk.unlink", `${folder}/${file}`, "no-space");
-      await expect(store.drop(partition(0))).rejects.toMatchObject({ code: "KAFKA_STORAGE_ERROR" });
-      await store.drop(partition(0));
-      expect(await ports.disk.list("")).not.toContain(folder);
-      await sleep(ports.clock, 3_000);
-      await appendDurably(ports, await store.create(partition(0), "orders", config));
-      await store.close();
-    });
-  },
-);
+/** Every effect of a removal that a disk without room or a process without a file may be refused. */
+const removals = [
+  ["disk.unlink", `${folder}/partition.metadata`],
+  ["disk.unlink", `${folder}/00000000000000000000.log`],
+  ["disk.unlink", `${folder}/00000000000000000008.index`],
+  ["disk.remove-folder", folder],
+  ["disk.sync-folder", ""],
+] as const;
+
+test.each(removals)("a drop whose %s of %s is refused is made a little later, and leaves nothing", async (effect, path) => {
+  const under = machine();
+  await under.run(async (ports) => {
+    const store = await open(ports);
+    const log = await store.create(partition(0), "orders", config);
+    for (let number = 0; number < 8; number++) await append(log, batch(2, 300));
+    under.disk.refuseNext(effect, path, "too-many-files");
+    await store.drop(partition(0));
+    expect(await ports.disk.list("")).not.toContain(folder);
+    await sleep(ports.clock, 3_000);
+    await appendDurably(ports, await store.create(partition(0), "orders", config));
+    await store.close();
+  });
+  expect(under.trace.counts.get("disk.fault.refused")).toBe(1);
+});
+
+test("a stop does not wait for a drop that the disk goes on to refuse", async () => {
+  const under = machine();
+  await under.run(async (ports) => {
+    const store = await open(ports);
+    await append(await store.create(partition(0), "orders", config));
+    let isClosed = false;
+    const refuse = async () => {
+      for (; !isClosed; await sleep(ports.clock, 200))
+        under.disk.refuseNext("disk.unlink", `${folder}/partition.metadata`, "too-many-files");
+    };
+    const refusing = refuse();
+    const dropping = store.drop(partition(0)).catch((error: unknown) => error);
+    await sleep(ports.clock, 3_000);
+    await store.close();
+    isClosed = true;
+    await refusing;
+    expect(await dropping).toMatchObject({ code: "KAFKA_STORAGE_ERROR" });
+  });
+});
+
+test("a folder's sync that is refused behind a roll is made again before anything in the new segment is durable", async () => {
+  const under = machine();
+  const options = { configOf: () => config, tuning: { directBytesPerPartitionMin: 1_500 } };
+  await under.run(async (ports) => {
+    const log = await (await open(ports, options)).create(partition(0), "orders", config);
+    await appendDurably(ports, log, batch(1, 1_000));
+    await sleep(ports.clock, 7_000);
+    under.disk.refuseNext("disk.sync-folder", folder, "too-many-files");
+    // It rolls, and its round syncs the segment.
+    await appendDurably(ports, log, batch(1, 1_800));
+    expect(under.trace.counts.get("disk.fault.refused")).toBe(1);
+  });
+  under.machine.kill("power", "drop");
+  await under.run(async (ports) => {
+    const log = (await open(ports, options)).get(partition(0))!;
+    expect((await contents(log)).map(({ base }) => base)).toEqual([0, 1]);
+  });
+});

@@ -23,6 +23,7 @@ import type { Place, Ring } from "./ring.ts";
 import { RoundBuffer } from "./round-buffer.ts";
 import type { JournalTuning } from "./tuning.ts";
 
+const markFrameBytes = frameHeaderBytes + payloadBytes.mark;
 /** Between two tries of a direct round that the disk has refused. */
 const directRetryMs = 500;
 
@@ -241,8 +242,7 @@ export class Committer {
     if (!buffer.isDue) return;
     const { ring, tuning } = this.#options;
     if (isDirectRound(buffer, ring.roundBytesMax, tuning.directBytesPerPartitionMin)) return this.#takeDirect(buffer);
-    for (const partition of this.#pendingMarks) this.#putMark(buffer, partition);
-    this.#pendingMarks.clear();
+    this.#putMarks(buffer);
     const place = buffer.length === 0 ? undefined : ring.place(buffer.length, buffer.firstLsn);
     if (place === undefined && buffer.length > 0) {
       this.#state = "starved";
@@ -260,6 +260,7 @@ export class Committer {
     }
     this.#markTimer?.cancel();
     this.#markTimer = undefined;
+    if (this.#pendingMarks.size > 0) this.#startMarkTimer();
     const { metrics, clock, generation, compression } = this.#options;
     metrics.rounds.add(1);
     metrics.framesPerRound.observe(buffer.frames);
@@ -372,13 +373,22 @@ export class Committer {
     this.#madeRoom();
   }
 
+  /** As many marks as the round has place for beside what it must carry; the others wait for the next. */
+  #putMarks(buffer: RoundBuffer): void {
+    for (const partition of this.#pendingMarks) {
+      if (buffer.length + markFrameBytes > this.#options.ring.roundBytesMax) break;
+      this.#pendingMarks.delete(partition);
+      this.#putMark(buffer, partition);
+    }
+  }
+
   #putMark(buffer: RoundBuffer, partition: JournalPartition): void {
     if (partition.drop === undefined && isNewer(partition.synced, partition.marked))
       this.#putMarkFrame(buffer, partition, partition.synced);
   }
 
   #putMarkFrame(buffer: RoundBuffer, partition: JournalPartition, mark: Mark): void {
-    const at = buffer.put("mark", partition.bytes, this.#nextLsn++, frameHeaderBytes + payloadBytes.mark);
+    const at = buffer.put("mark", partition.bytes, this.#nextLsn++, markFrameBytes);
     writeMark(buffer.bytes, at, mark);
     buffer.marks.push({ partition, mark });
   }

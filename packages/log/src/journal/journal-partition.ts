@@ -87,7 +87,8 @@ export class JournalPartition {
 
   /** Whether a sync now would make its frames up to `lsn` void. */
   canCover(lsn: number): boolean {
-    return (this.isJournaled ? this.durable.covers : this.appliedLsn) >= lsn;
+    if (this.isJournaled) return this.durable.covers >= lsn;
+    return !this.isEnding && this.appliedLsn >= lsn;
   }
 
   /** Its newest frame that a file of the ring must be kept for. */

@@ -1,5 +1,6 @@
 // The two ends of a log: closed, so that it opens again without a scan, or deleted.
 
+import { DiskError } from "@varve/runtime";
 import { cutLog, quiesce } from "./cut.ts";
 import { unlinkIfThere } from "./files.ts";
 import { segmentPath } from "./names.ts";
@@ -37,8 +38,13 @@ export async function dropLog(state: LogState): Promise<void> {
     for (const file of [state.file, ...state.unsynced.sealed]) await file.close();
     state.unsynced.sealed = [];
   }
-  for (const name of await disk.list(state.folder)) await unlinkIfThere(disk, `${state.folder}/${name}`);
-  await disk.removeFolder(state.folder);
+  try {
+    for (const name of await disk.list(state.folder)) await unlinkIfThere(disk, `${state.folder}/${name}`);
+    await disk.removeFolder(state.folder);
+  } catch (error) {
+    // An earlier try came so far.
+    if (!(error instanceof DiskError && error.kind === "not-found")) throw error;
+  }
 }
 
 function pathsOf(state: LogState): readonly string[] {

@@ -3,9 +3,10 @@
 
 import { type Offset, toOffset } from "@varve/model";
 import { baseOffsetOf, lastOffsetOf, maxTimestampOf } from "@varve/record";
-import type { DiskFile } from "@varve/runtime";
+import { DiskError, type DiskFile } from "@varve/runtime";
 import { openOrCreate, unlinkIfThere } from "./files.ts";
 import { readBatchAt, scanWithGaps } from "./gaps.ts";
+import { unlessUnreadable } from "./holes.ts";
 import { loadIndex } from "./index-lookup.ts";
 import { indexedPlace } from "./indexed-place.ts";
 import { segmentPath } from "./names.ts";
@@ -190,7 +191,7 @@ async function reopenSegment(state: LogState, { segment, bytes, offset }: CutPla
   const nowMs = state.context.ports.clock.wallMs();
   const fresh = new ActiveSegment(state.folder, segment.base, nowMs);
   if (bytes === 0) return fresh;
-  const first = await readBatchAt(state, segment, 0);
+  const first = await unlessUnreadable(readBatchAt(state, segment, 0));
   const active = (await atLastEntry(state, segment, bytes, offset, nowMs)) ?? fresh;
   const from = { bytes: active.bytes, offset: active.bytes === 0 ? segment.base : undefined };
   const { hole } = await scanWithGaps(state, segment, from, bytes, (batch, at, sizeBytes, position) => {
@@ -201,7 +202,7 @@ async function reopenSegment(state: LogState, { segment, bytes, offset }: CutPla
   if (hole !== undefined) throw hole;
   active.bytes = bytes;
   active.end = offset;
-  if (first !== undefined) active.firstTimestampMs = maxTimestampOf(first, 0);
+  if (first !== undefined && !(first instanceof DiskError)) active.firstTimestampMs = maxTimestampOf(first, 0);
   if (active.firstTimestampMs >= 0) active.openedMs = Math.min(nowMs, active.firstTimestampMs);
   return active;
 }

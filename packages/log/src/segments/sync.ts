@@ -38,18 +38,23 @@ async function syncTaken(state: LogState, unsynced: Unsynced, before: Promise<vo
   if (epochs !== undefined) waits.push(replaceEpochs(state, epochs, before));
   const checkpoint = checkpointWhenDue(state);
   if (checkpoint !== undefined) waits.push(checkpoint);
-  const ends = await Promise.allSettled(waits);
-  const rejected = ends.filter((end) => end.status === "rejected");
-  // A side file that finds no room must not hide that the disk has failed.
-  const failed = rejected.find(({ reason }) => !mayPass(reason)) ?? rejected[0];
-  if (failed !== undefined) {
+  try {
+    const ends = await Promise.allSettled(waits);
+    const rejected = ends.filter((end) => end.status === "rejected");
+    // A side file that finds no room must not hide that the disk has failed.
+    const failed = rejected.find(({ reason }) => !mayPass(reason)) ?? rejected[0];
+    if (failed !== undefined) throw failed.reason;
+    if (unsynced.folder || epochs !== undefined) await disk.syncFolder(state.folder);
+  } catch (error) {
     giveBack(state, unsynced);
-    throw failed.reason;
+    throw error;
   }
-  if (unsynced.folder || epochs !== undefined) await disk.syncFolder(state.folder);
-  // What was dirty at the call and is not in `unsynced` is with a sync that began earlier.
-  await before;
-  for (const file of unsynced.sealed) await file.close();
+  try {
+    // What was dirty at the call and is not in `unsynced` is with a sync that began earlier.
+    await before;
+  } finally {
+    for (const file of unsynced.sealed) await file.close();
+  }
 }
 
 /** Behind the sync before it, which may be writing an older state of the same file. */
