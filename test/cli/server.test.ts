@@ -2,7 +2,7 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { json } from "./command.ts";
@@ -39,6 +39,34 @@ describe("server", () => {
     expect(impossible).toMatchObject({ code: 73, out: "", err: expect.stringContaining("cannot make the data directory") });
     const taken = await run(["server", "--http-listener", "", "--listener", server.address, "--data-dir", join(folder, "taken")]);
     expect(taken).toMatchObject({ code: 69, out: "", err: expect.stringContaining("address already in use") });
+  });
+
+  test("ends with 74 when the disk fails a write or a read before anything is served", async () => {
+    // What a file may grow to, as the kernel holds it against this process: not one byte.
+    const child = spawn(
+      "sh",
+      [
+        "-c",
+        `trap "" XFSZ; ulimit -f 0; exec "$@"`,
+        "sh",
+        process.execPath,
+        varve,
+        "server",
+        ...flags,
+        "--data-dir",
+        join(folder, "small"),
+      ],
+      { stdio: ["ignore", "ignore", "pipe"], env: bareEnvironment() },
+    );
+    let said = "";
+    child.stderr.on("data", (piece: Buffer) => {
+      said += piece.toString();
+    });
+    expect(await once(child, "close")).toEqual([74, null]);
+    expect(said).toMatch(/EFBIG.*\n.*\(exit code 74\)/);
+    mkdirSync(join(folder, "unreadable", "meta.properties"), { recursive: true });
+    const unreadable = await run(["server", ...flags, "--data-dir", join(folder, "unreadable")]);
+    expect(unreadable).toMatchObject({ code: 74, err: expect.stringContaining("EISDIR") });
   });
 
   test("ignores the variables of other commands, says where it listens, and drains on SIGTERM", async () => {

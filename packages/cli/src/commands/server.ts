@@ -78,11 +78,18 @@ async function readSettings(path: string): Promise<SettingsFile | { readonly pro
 }
 
 function reasonOf(error: unknown): ExitReason | undefined {
-  // Before anything is served the disk has lost nobody anything: it is the directory that will not do.
-  if (error instanceof DataDirectoryError || error instanceof DiskError) return "dataDirectory";
+  if (error instanceof DataDirectoryError) return "dataDirectory";
+  if (error instanceof DiskError) return isDirectoryProblem(error) ? "dataDirectory" : "diskFailed";
   if (error instanceof CorruptionError) return "corrupt";
   if (error instanceof Error && isAddressProblem(error)) return "unreachable";
   return undefined;
+}
+
+/** A read, write or sync that failed while the logs were recovered is the disk's, and may pass; the directory a person has to mend. */
+function isDirectoryProblem({ kind, message, cause }: DiskError): boolean {
+  if (kind !== "io" && kind !== "unreadable") return true;
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+  return /^(?:EACCES|EPERM|EROFS)$/.test(code) || /: cannot (?:make|open|lock) the data directory/.test(message);
 }
 
 function isAddressProblem(error: Error): boolean {
