@@ -20,7 +20,7 @@ import {
 import { constants } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { bundledSources, environmentOf, programOf } from "./program.mjs";
+import { bundledSources, environmentOf, programOf, sourcesFingerprint, stampBundle } from "./program.mjs";
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const MODULES = join(ROOT, "node_modules");
@@ -50,6 +50,9 @@ function say(text) {
 
 /** What went wrong outside this program, said without a stack. */
 class LaunchError extends Error {}
+
+/** Whoever runs this may not write where installs and bundles go. */
+class ReadOnlyError extends LaunchError {}
 
 /** Every file whose change makes an install necessary, in a fixed order. */
 function manifests() {
@@ -95,6 +98,20 @@ function isAlive(pid) {
 
 /** Runs `install` while no other launcher of this clone does; waits for the other one at most INSTALL_MS_MAX. */
 function underLock(install) {
+  try {
+    takeLock();
+  } catch (error) {
+    if (["EACCES", "EPERM", "EROFS"].includes(error.code)) throw new ReadOnlyError(`cannot write to ${MODULES}: ${error.message}`);
+    throw error;
+  }
+  try {
+    return install();
+  } finally {
+    rmSync(LOCK, { force: true });
+  }
+}
+
+function takeLock() {
   mkdirSync(MODULES, { recursive: true });
   const giveUpAt = Date.now() + INSTALL_MS_MAX;
   for (;;) {
@@ -102,7 +119,7 @@ function underLock(install) {
       const file = openSync(LOCK, "wx");
       writeFileSync(file, String(process.pid));
       closeSync(file);
-      break;
+      return;
     } catch (error) {
       if (error.code !== "EEXIST") throw error;
     }
@@ -110,11 +127,6 @@ function underLock(install) {
     if (holder === "gone") rmSync(LOCK, { force: true });
     else if (Date.now() > giveUpAt) throw new LaunchError(`process ${holder} has been installing for too long; end it, or remove ${LOCK}`);
     else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOCK_POLL_MS);
-  }
-  try {
-    return install();
-  } finally {
-    rmSync(LOCK, { force: true });
   }
 }
 
@@ -162,8 +174,12 @@ function install(wanted) {
   return node;
 }
 
-/** Makes bundle and compiled code. Nothing depends on them but the time of a start, so a failure is only told. */
+/**
+ * Makes bundle and compiled code. Nothing depends on them but the time of a start, so a failure is only told, and noted: however it came
+ * about, nobody tries again before a source has changed.
+ */
 function warmUp(node) {
+  const sources = sourcesFingerprint(ROOT);
   const run = spawnSync(node, [join(ROOT, WARM_UP)], {
     cwd: ROOT,
     env: { ...environmentOf(ROOT), ...process.env },
@@ -171,12 +187,20 @@ function warmUp(node) {
     timeout: WARM_UP_MS_MAX,
     stdio: ["ignore", "ignore", "pipe"],
   });
-  if (run.status !== 0) say(` (${WARM_UP} failed, starts will be slower: ${failureIn(run.stderr)})`);
+  if (run.status === 0) return;
+  say(` (${WARM_UP} failed, starts will be slower: ${failureIn(run)})`);
+  try {
+    stampBundle(ROOT, sources);
+  } catch (error) {
+    say(` (the next start tries again, for this cannot be noted: ${error.message})`);
+  }
 }
 
-/** The line of a failed program's stack that says what it was. */
-function failureIn(text) {
-  return /^\w*Error.*$/m.exec(text)?.[0] ?? text.trim().split("\n").at(-1);
+/** What ended a program from outside, as its time limit; else the line of its stack that says what it was. */
+function failureIn({ stderr, error, signal, status }) {
+  if (error !== undefined) return error.message;
+  if (signal !== null) return `ended by ${signal}`;
+  return /^\w*Error.*$/m.exec(stderr)?.[0] ?? (stderr.trim().split("\n").at(-1) || `exit code ${status}`);
 }
 
 /** What a command is run with. The bundle is made anew first when it is one of other sources. */
@@ -185,15 +209,21 @@ function programFor(node, command) {
   if (!isBundled) return { args: [join(ROOT, ENTRIES[command])], environment: environmentOf(ROOT) };
   const program = programOf(ROOT, command);
   if (program.isFresh) return program;
-  return underLock(() => {
-    const made = programOf(ROOT, command);
-    if (made.isFresh) return made;
-    say("varve: the sources have changed; bundling …");
-    const startedAt = Date.now();
-    warmUp(node);
-    say(` done in ${((Date.now() - startedAt) / 1000).toFixed(1)} s\n`);
-    return programOf(ROOT, command);
-  });
+  try {
+    return underLock(() => {
+      const made = programOf(ROOT, command);
+      if (made.isFresh) return made;
+      say("varve: the sources have changed; bundling …");
+      const startedAt = Date.now();
+      warmUp(node);
+      say(` done in ${((Date.now() - startedAt) / 1000).toFixed(1)} s\n`);
+      return programOf(ROOT, command);
+    });
+  } catch (error) {
+    if (!(error instanceof ReadOnlyError)) throw error;
+    say(`varve: the sources have changed and are run without a bundle, for this start ${error.message}\n`);
+    return program;
+  }
 }
 
 /** Where the command's relative paths start: npm moves to the root, but the person stood where INIT_CWD says. */

@@ -15,6 +15,7 @@ export const bundledSources: Readonly<Record<BundledCommand, string>>;
 export function bundlesFolder(root: string): string;
 export function bundleStamp(root: string): string;
 export function sourcesFingerprint(root: string): string;
+export function stampBundle(root: string, fingerprint: string, folder?: string): void;
 export function programOf(root: string, command: BundledCommand): Program;
 export function environmentOf(root: string): Readonly<Record<string, string>>;
 export function compileCacheIn(bundleFolder: string): Readonly<Record<string, string>>;

@@ -2,7 +2,7 @@
 // else the sources. Making it is bundle.ts; the launcher, on any Node ≥ 20, and the bench ask here, so that both run the same thing.
 
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /** What is bundled: the command's name → its source. */
@@ -29,8 +29,9 @@ export function bundleStamp(root) {
 export function sourcesFingerprint(root) {
   const hash = createHash("sha256").update(root);
   for (const path of bundledFiles(root)) {
-    const { size, mtimeMs } = statSync(join(root, path));
-    hash.update(`\0${path} ${size} ${mtimeMs}`);
+    // Editors keep links there that lead nowhere, and files that are gone a moment later: neither goes into a bundle.
+    const found = statSync(join(root, path), { throwIfNoEntry: false });
+    if (found !== undefined) hash.update(`\0${path} ${found.size} ${found.mtimeMs}`);
   }
   return hash.digest("hex").slice(0, 32);
 }
@@ -46,6 +47,14 @@ function bundledFiles(root) {
   return files.sort();
 }
 
+/** Says which bundle is of which sources; without a folder, that these sources are run as they are until something in them changes. */
+export function stampBundle(root, fingerprint, folder) {
+  const path = bundleStamp(root);
+  mkdirSync(bundlesFolder(root), { recursive: true });
+  writeFileSync(`${path}.new`, JSON.stringify({ fingerprint, folder }));
+  renameSync(`${path}.new`, path);
+}
+
 /**
  * @param command `start` or `varve`.
  * @returns `fresh` false: the sources have changed since the last bundle was made, or none was. `args` for Node, `environment` beside its own.
@@ -53,7 +62,7 @@ function bundledFiles(root) {
 export function programOf(root, command) {
   const stamp = readStamp(root);
   const isFresh = stamp?.fingerprint === sourcesFingerprint(root);
-  // A bundle that could not be made has a stamp too, without a folder: nobody tries again before something has changed.
+  // Sources of which no bundle could be made have a stamp too, without a folder: nobody tries again before something has changed.
   if (!isFresh || stamp.folder === undefined)
     return { isFresh, args: [join(root, bundledSources[command])], environment: environmentOf(root) };
   const folder = join(bundlesFolder(root), stamp.folder);

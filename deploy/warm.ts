@@ -3,25 +3,17 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { flushCompileCache } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { tree } from "../packages/cli/src/index.ts";
 import { connect } from "../packages/client/src/index.ts";
-import { makeBundle, removeOldBundles } from "./bundle.ts";
-import { bundleStamp, compileCacheIn, environmentOf, sourcesFingerprint } from "./program.mjs";
+import { compileCacheIn, environmentOf, sourcesFingerprint, stampBundle } from "./program.mjs";
 
 const root = join(import.meta.dirname, "..");
 /** No statement about speed: it ends a server that does not come up. */
 const serverMsMax = 30_000;
-
-/** Says which bundle is of which sources; without a folder, that these sources cannot be bundled. */
-function stamp(fingerprint: string, folder?: string): void {
-  const path = bundleStamp(root);
-  writeFileSync(`${path}.new`, JSON.stringify({ fingerprint, folder }));
-  renameSync(`${path}.new`, path);
-}
 
 /** What a server says when it serves: its address. Its output stays open, for a server whose reader is gone ends. */
 function addressOf(server: ChildProcess): Promise<string> {
@@ -38,7 +30,9 @@ function addressOf(server: ChildProcess): Promise<string> {
 /** One life of a server: what it runs is compiled, and its end writes that down. */
 async function serveOnce(bundle: string): Promise<void> {
   const dataFolder = mkdtempSync(join(tmpdir(), "varve-warm-"));
-  const environment = { ...process.env, ...environmentOf(root), ...compileCacheIn(bundle) };
+  // What a person has set is for the commands that they run: it says nothing about the bundle.
+  const bare = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("VARVE_")));
+  const environment = { ...bare, ...environmentOf(root), ...compileCacheIn(bundle) };
   const settings = ["--data-dir", dataFolder, "--listener", "127.0.0.1:0", "--http-listener", "127.0.0.1:0", "--log-level", "warn"];
   const server = spawn(process.execPath, [join(bundle, "varve.cjs"), "server", ...settings, "--format", "json"], {
     stdio: ["ignore", "pipe", "inherit"],
@@ -67,15 +61,22 @@ async function sendOne(address: string): Promise<void> {
 
 async function bundle(): Promise<void> {
   const fingerprint = sourcesFingerprint(root);
+  const { folder, name, removeOldBundles } = await bundleOf(fingerprint);
+  await serveOnce(folder);
+  stampBundle(root, fingerprint, name);
+  removeOldBundles(root);
+}
+
+async function bundleOf(fingerprint: string) {
   const name = `${fingerprint.slice(0, 8)}-${process.pid}`;
   try {
-    await serveOnce(await makeBundle(root, name));
+    // Loaded here, for what it is made with is native code, which may be missing.
+    const { makeBundle, removeOldBundles } = await import("./bundle.ts");
+    return { folder: await makeBundle(root, name), name, removeOldBundles };
   } catch (error) {
-    stamp(fingerprint);
+    stampBundle(root, fingerprint);
     throw error;
   }
-  stamp(fingerprint, name);
-  removeOldBundles(root);
 }
 
 /** What runs from the sources: tests, the simulator, and all commands where there is no bundle. */

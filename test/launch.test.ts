@@ -2,9 +2,10 @@
 // the command itself to whoever watches exit codes, signals and streams. `npx` is a stand-in here, so no network is needed.
 
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from "node:child_process";
-import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
 
 // As in the launcher: signals of one kind that follow each other faster are one.
@@ -31,19 +32,53 @@ if (what === "stay") {
 }
 `;
 
-// As the program that bundles: what it makes says that it is a bundle, and `broken-bundle` that it is not to be had.
+// As the program that bundles: what it makes says that it is a bundle, and `broken-bundle` how it ends instead.
 const warm = `
-import { appendFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { bundlesFolder, bundleStamp, sourcesFingerprint } from "./program.mjs";
 const root = join(import.meta.dirname, "..");
 const fingerprint = sourcesFingerprint(root);
 appendFileSync(join(root, "bundles"), "made\\n");
 mkdirSync(join(bundlesFolder(root), "one"), { recursive: true });
-const works = !existsSync(join(root, "broken-bundle"));
-writeFileSync(bundleStamp(root), JSON.stringify({ fingerprint, folder: works ? "one" : undefined }));
-if (!works) throw new Error("it does not work");
+const end = existsSync(join(root, "broken-bundle")) ? readFileSync(join(root, "broken-bundle"), "utf8") : "";
+if (end === "error") throw new Error("it does not work");
+if (end !== "") {
+  process.kill(process.pid, end);
+  setInterval(() => {}, 1000);
+}
+writeFileSync(bundleStamp(root), JSON.stringify({ fingerprint, folder: "one" }));
 writeFileSync(join(bundlesFolder(root), "one", "varve.cjs"), 'console.log("bundled", process.env.NODE_COMPILE_CACHE)');
+`;
+
+// As `bundle.ts` and what it makes: a server that refuses every setting of its environment, as the real one does one that it does not know.
+const bundler = `
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { bundlesFolder } from "./program.mjs";
+export async function makeBundle(root, name) {
+  const folder = join(bundlesFolder(root), name);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "varve.cjs"), \`
+    const settings = Object.entries(process.env).filter(([name]) => name.startsWith("VARVE_"));
+    if (process.argv[2] !== "server") console.log("bundled, with", settings.join().replace(",", "="));
+    else if (settings.length > 0) process.exit(78);
+    else {
+      process.on("SIGTERM", () => process.exit(0));
+      setInterval(() => {}, 1000);
+      console.log(JSON.stringify({ address: "127.0.0.1:1" }));
+    }
+  \`);
+  return folder;
+}
+export function removeOldBundles() {}
+`;
+
+// As the client: all that is asked of it works.
+const client = `
+export async function connect() {
+  return { admin: { async createTopic() {} }, async send() {}, async *consume() { yield 1; }, async close() {} };
+}
 `;
 
 // As `npx`: notes that it ran, and leaves behind what an install leaves behind as far as the launcher looks.
@@ -72,8 +107,43 @@ function environment(): NodeJS.ProcessEnv {
   return { ...rest, PATH: [join(clone, "bin"), process.env.PATH].join(delimiter), REAL_NODE: process.execPath };
 }
 
-function launch(args: readonly string[], input = "") {
-  return spawnSync(process.execPath, [launcher(), ...args], { env: environment(), cwd: clone, encoding: "utf8", input });
+function launch(args: readonly string[], more: { readonly input?: string; readonly environment?: NodeJS.ProcessEnv } = {}) {
+  const env = { ...environment(), ...more.environment };
+  return spawnSync(process.execPath, [launcher(), ...args], { env, cwd: clone, encoding: "utf8", input: more.input ?? "" });
+}
+
+/** As a file system that does not let the launcher make its lock. Whoever is root may write anywhere, so permissions would not do. */
+function refusingLock(code: string): NodeJS.ProcessEnv {
+  const path = join(clone, "refuse.mjs");
+  writeFileSync(
+    path,
+    `import fs from "node:fs";
+    import { syncBuiltinESMExports } from "node:module";
+    const open = fs.openSync;
+    fs.openSync = (path, ...rest) => {
+      if (String(path).endsWith(".lock")) throw Object.assign(new Error("${code}: open"), { code: "${code}" });
+      return open(path, ...rest);
+    };
+    syncBuiltinESMExports();`,
+  );
+  return { NODE_OPTIONS: `--import ${pathToFileURL(path).href}` };
+}
+
+/** The program that bundles is the real one, and what it calls a stand-in. */
+function layOutWarmUp(bundle: string): void {
+  copyFileSync(join(import.meta.dirname, "..", "deploy", "warm.ts"), join(clone, "deploy", "warm.ts"));
+  const parts = {
+    "deploy/bundle.ts": bundle,
+    "deploy/inventory.ts": "export {};",
+    "packages/cli/src/index.ts": "export const tree = [];",
+    "packages/client/src/index.ts": client,
+    "packages/server/src/node.ts": "export {};",
+    "packages/transport-grpc/src/index.ts": "export const loadGrpcNetwork = async () => {};",
+  };
+  for (const [path, text] of Object.entries(parts)) {
+    mkdirSync(join(clone, path, ".."), { recursive: true });
+    writeFileSync(join(clone, path), text);
+  }
 }
 
 /** Resolves with what the program has printed once that matches. */
@@ -153,19 +223,57 @@ test("the bundle of the sources is run, with its own compile cache, and made ane
   expect(bundles()).toHaveLength(2);
 });
 
-test("where no bundle can be made the sources are run, and nobody tries again before they change", () => {
+test.each([
+  { end: "error", told: "starts will be slower: Error: it does not work)" },
+  // As by its time limit.
+  { end: "SIGTERM", told: "starts will be slower: ended by SIGTERM)" },
+])("where making a bundle ends with $end the sources are run, and nobody tries again before they change", ({ end, told }) => {
   writeFileSync(join(clone, "deploy", "warm.ts"), warm);
-  writeFileSync(join(clone, "broken-bundle"), "");
-  expect(launch(["varve", "exit", "6"])).toMatchObject({
-    status: 6,
-    stderr: expect.stringContaining("starts will be slower: Error: it does not work"),
-  });
+  writeFileSync(join(clone, "broken-bundle"), end);
+  expect(launch(["varve", "exit", "6"])).toMatchObject({ status: 6, stderr: expect.stringContaining(told) });
   expect(launch(["varve", "exit", "6"])).toMatchObject({ status: 6, stderr: "" });
+  expect(bundles()).toHaveLength(1);
+  writeFileSync(join(clone, "packages", "cli", "src", "main.ts"), `${command}\n`);
+  expect(launch(["varve", "exit", "6"])).toMatchObject({ status: 6, stderr: expect.stringContaining(told) });
+});
+
+test.each(["EACCES", "EPERM", "EROFS"])("who may not write to node_modules (%s) runs the sources when the bundle is stale", (code) => {
+  writeFileSync(join(clone, "deploy", "warm.ts"), warm);
+  launch(["varve", "say"]);
+  writeFileSync(join(clone, "packages", "cli", "src", "main.ts"), `${command}\n`);
+  expect(launch(["varve", "exit", "6"], { environment: refusingLock(code) })).toMatchObject({
+    status: 6,
+    stderr: expect.stringMatching(new RegExp(`^varve: the sources have changed and are run without a bundle, .* ${code}.*\\n$`)),
+  });
   expect(bundles()).toHaveLength(1);
 });
 
+test("who may not write to node_modules is told so when an install is needed", () => {
+  const { status, stderr } = launch(["varve", "say"], { environment: refusingLock("EACCES") });
+  expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringMatching(/^varve: cannot write to .*node_modules: EACCES.*\n$/) });
+});
+
+test("a link that leads nowhere, as editors leave them beside a file, is no source", () => {
+  writeFileSync(join(clone, "deploy", "warm.ts"), warm);
+  launch(["varve", "say"]);
+  symlinkSync("somebody@somewhere.4711:1700000000", join(clone, "packages", "cli", "src", ".#main.ts"));
+  expect(launch(["varve", "say"])).toMatchObject({ status: 0, stderr: "", stdout: expect.stringMatching(/^bundled /) });
+});
+
+test("what a person has set of Varve's is kept from the server that tries the bundle", () => {
+  layOutWarmUp(bundler);
+  const { stdout, stderr } = launch(["varve", "say"], { environment: { VARVE_NONSENSE: "1" } });
+  expect({ stdout, stderr }).toEqual({ stdout: "bundled, with VARVE_NONSENSE=1\n", stderr: expect.not.stringContaining("failed") });
+});
+
+test("where what makes the bundle cannot be loaded the sources are run, and nobody tries again before they change", () => {
+  layOutWarmUp(`${bundler}throw new Error("no native binding");`);
+  expect(launch(["varve", "exit", "6"])).toMatchObject({ status: 6, stderr: expect.stringContaining("Error: no native binding") });
+  expect(launch(["varve", "exit", "6"])).toMatchObject({ status: 6, stderr: "" });
+});
+
 test("stdin, stdout, the exit code and death by a signal pass through", () => {
-  expect(launch(["varve", "echo"], "a\nb\n").stdout).toBe("a\nb\n");
+  expect(launch(["varve", "echo"], { input: "a\nb\n" }).stdout).toBe("a\nb\n");
   expect(launch(["varve", "exit", "6"]).status).toBe(6);
   expect(launch(["varve", "die"]).status).toBe(128 + 9);
 });
