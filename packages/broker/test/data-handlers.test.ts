@@ -1,11 +1,12 @@
 // Writes and reads through a broker: the outcome of each entry, waits that end, and offsets by position and time.
 
 import type { FetchResult, ProduceResult } from "@varve/api";
+import type { PartitionLog } from "@varve/log";
 import { type Offset, toOffset } from "@varve/model";
 import { BatchBuilder, readRecords } from "@varve/record";
 import { nodeCompression } from "@varve/runtime/node";
 import { describe, expect, test } from "vitest";
-import { gatheringBytesMax } from "../src/fetch-room.ts";
+import { diskGatheringBytesMax, gatheringBytesMax, looksMax } from "../src/fetch-room.ts";
 import {
   batchOf,
   FakeController,
@@ -28,6 +29,39 @@ const fetchOf = (from: number, changes: Partial<Record<"maxWaitMs" | "minBytes" 
 
 function run<T>(script: (rig: Rig) => Promise<T>): Promise<T> {
   return withBroker(machine(), new FakeController(topicRecords()), script);
+}
+
+const oldBatches = 400;
+
+/** One record in each batch, and only the newest of them in memory. */
+async function withOldRecords(script: (rig: Rig & { stall(durationMs: number): void }) => Promise<void>): Promise<void> {
+  const host = machine();
+  const filled = async (rig: Rig) => {
+    const value = "x".repeat(1_000);
+    for (let at = 0; at < oldBatches; at += 1) await rig.broker.api.produce({ ...produceAll, entries: [entry(batchOf([value]))] }, signal);
+    await script({ ...rig, stall: (durationMs) => host.disk.stall(durationMs) });
+  };
+  await withBroker(host, new FakeController(topicRecords()), filled, { tailBytesMax: 20_000 });
+}
+
+/** Counts the reads of a log from now on. */
+function countReads(log: PartitionLog) {
+  const places: number[] = [];
+  const read = log.read.bind(log);
+  log.read = (...asked) => {
+    places.push(asked[0]);
+    return read(...asked);
+  };
+  return { all: () => places.length, from: (offset: number) => places.filter((place) => place === offset).length };
+}
+
+/** Tells whether it is over. */
+function settled(promise: Promise<unknown>): () => boolean {
+  let isSettled = false;
+  void promise.then(() => {
+    isSettled = true;
+  });
+  return () => isSettled;
 }
 
 function outcome(result: ProduceResult): string | number {
@@ -124,23 +158,23 @@ describe("a fetch", () => {
     }));
 
   test("of the thousand that wake at one append, those gather whose answers fit into the room for it, then the next", () =>
-    run(async ({ broker }) => {
+    run(async ({ broker, logs, sleep }) => {
       const maxBytes = 6_000_000;
       let gathering = 0;
       let gatheringMax = 0;
       const answers = Array.from({ length: 1_000 }, async () => {
-        let gathered = 0;
-        const bytesMaxNow = () => {
-          // The first time there is nothing yet.
-          gathered += 1;
-          if (gathered > 1) gathering += 1;
-          gatheringMax = Math.max(gatheringMax, gathering);
-          return maxBytes;
-        };
-        const results = await broker.api.fetch({ ...fetchOf(0, { maxWaitMs: 60_000, maxBytes }), bytesMaxNow }, signal);
+        const results = await broker.api.fetch(fetchOf(0, { maxWaitMs: 60_000, maxBytes }), signal);
         gathering -= 1;
         return valuesOf(results);
       });
+      await sleep(1_000);
+      const log = logs.get(ordersPartition)!;
+      const read = log.read.bind(log);
+      log.read = (...asked) => {
+        gathering += 1;
+        gatheringMax = Math.max(gatheringMax, gathering);
+        return read(...asked);
+      };
       await broker.api.produce({ ...produceAll, entries: [entry(batchOf(["first"]))] }, signal);
       expect(new Set((await Promise.all(answers)).map(String))).toEqual(new Set(["first"]));
       expect(gatheringMax).toBeGreaterThan(1);
@@ -152,6 +186,75 @@ describe("a fetch", () => {
       await broker.api.produce({ ...produceAll, entries: [entry(batchOf(["a"]))] }, signal);
       const answers = [2, 1, 2].map((times) => broker.api.fetch(fetchOf(0, { maxBytes: times * gatheringBytesMax }), signal));
       expect((await Promise.all(answers)).map(valuesOf)).toEqual([["a"], ["a"], ["a"]]);
+    }));
+
+  test("of the newest records is answered while those of the oldest hold all of the disk's share; these end with their wait or caller", () =>
+    withOldRecords(async ({ broker, logs, sleep, stall }) => {
+      const maxBytes = Math.floor(diskGatheringBytesMax / 4);
+      stall(10_000);
+      const underWay = Array.from({ length: 4 }, () => broker.api.fetch(fetchOf(0, { maxBytes }), signal));
+      await sleep(1);
+      const reads = countReads(logs.get(ordersPartition)!);
+      const caller = new AbortController();
+      const late = broker.api.fetch(fetchOf(0, { maxWaitMs: 500, maxBytes }), signal);
+      const abandoned = broker.api.fetch(fetchOf(0, { maxWaitMs: 60_000, maxBytes }), caller.signal);
+      const patient = broker.api.fetch(fetchOf(0, { maxWaitMs: 60_000, maxBytes }), signal);
+      const isOver = { underWay: settled(underWay[0]!), late: settled(late), abandoned: settled(abandoned), patient: settled(patient) };
+      const newest = await broker.api.fetch(fetchOf(oldBatches - 1), signal);
+      expect(newest).toMatchObject([{ kind: "batches", byteLength: expect.toSatisfy((bytes) => bytes > 0) }]);
+      expect(reads.from(0)).toBe(0);
+      await sleep(400);
+      expect(isOver.late()).toBe(false);
+      caller.abort();
+      await sleep(101);
+      expect([isOver.underWay(), isOver.late(), isOver.abandoned(), isOver.patient()]).toEqual([false, true, true, false]);
+      const nothing = [{ kind: "batches", byteLength: 0, chunks: [], highWatermark: oldBatches, logStart: 0 }];
+      expect([await late, await abandoned]).toEqual([nothing, nothing]);
+      expect(reads.from(0)).toBe(0);
+      for (const answer of [...(await Promise.all(underWay)), await patient]) expect(valuesOf(answer).length).toBeGreaterThan(0);
+      expect(reads.from(0)).toBe(1);
+    }));
+
+  test("of old and new records is answered with the new ones while the disk's share is taken", () =>
+    withOldRecords(async ({ broker, sleep, stall }) => {
+      stall(10_000);
+      const underWay = broker.api.fetch(fetchOf(0, { maxBytes: diskGatheringBytesMax }), signal);
+      await sleep(1);
+      const [fresh] = fetchOf(oldBatches - 1).entries;
+      const [old] = fetchOf(0).entries;
+      const mixed = broker.api.fetch({ ...fetchOf(0, { maxWaitMs: 5_000, minBytes: 500_000 }), entries: [old!, fresh!] }, signal);
+      const isOver = settled(mixed);
+      await sleep(10);
+      expect(isOver()).toBe(true);
+      expect((await mixed).map((result) => valuesOf([result]).length)).toEqual([0, 1]);
+      expect(valuesOf(await underWay).length).toBeGreaterThan(0);
+    }));
+
+  test("whose records have to be looked for while the disk's share is taken looks a bounded number of times", () =>
+    withOldRecords(async ({ broker, logs, sleep, stall }) => {
+      stall(10_000);
+      const underWay = broker.api.fetch(fetchOf(0, { maxBytes: diskGatheringBytesMax }), signal);
+      await sleep(1);
+      const reads = countReads(logs.get(ordersPartition)!);
+      // Each looks further than all before it.
+      const places = Array.from({ length: looksMax + 20 }, (_, at) => at + 1);
+      const ends = places.map((from) => broker.api.fetch(fetchOf(from, { maxWaitMs: 100 }), signal));
+      expect((await Promise.all(ends)).flatMap(valuesOf)).toEqual([]);
+      expect(reads.all()).toBe(looksMax);
+      expect(valuesOf(await underWay).length).toBeGreaterThan(0);
+    }));
+
+  test("whose answer has no room for the next batch does not wait for more bytes", () =>
+    run(async ({ broker, sleep }) => {
+      for (const value of ["a", "b", "c"]) {
+        await broker.api.produce({ ...produceAll, entries: [entry(batchOf([value.repeat(40_000)]))] }, signal);
+      }
+      const request = { ...fetchOf(0, { maxWaitMs: 60_000, minBytes: 65_536 }), bytesMaxNow: () => 65_536 };
+      const fetching = broker.api.fetch(request, signal);
+      const isOver = settled(fetching);
+      await sleep(10);
+      expect(isOver()).toBe(true);
+      expect(valuesOf(await fetching)).toEqual(["a".repeat(40_000)]);
     }));
 
   test("that comes between an append and its commit is answered by that commit", async () => {

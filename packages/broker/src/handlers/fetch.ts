@@ -1,87 +1,23 @@
 // A read: what is committed from the asked offsets on, at once when it is enough, else when it is or when the wait is over.
 
-import type { FetchEntry, FetchRequest, FetchResult } from "@varve/api";
-import type { ReadResult } from "@varve/log";
+import type { FetchRequest, FetchResult } from "@varve/api";
 import type { Failure } from "@varve/model";
-import type { Leadership, Partition } from "@varve/partition";
+import type { Partition } from "@varve/partition";
 import type { BrokerContext } from "../context.ts";
-import { unreadable } from "./unreadable.ts";
+import { Gathering } from "./gathering.ts";
 
 export async function fetch(context: BrokerContext, request: FetchRequest, signal: AbortSignal): Promise<readonly FetchResult[]> {
   const untilMs = context.clock.monotonicMs() + request.maxWaitMs;
   for (;;) {
-    const room = context.fetchRoom.take(request.maxBytes);
-    if (room !== undefined) await room;
-    const bytesMax = Math.min(request.maxBytes, request.bytesMaxNow?.() ?? request.maxBytes);
-    const gathered = await gather(context, request.entries, bytesMax).finally(() => context.fetchRoom.leave(request.maxBytes));
+    const gathering = new Gathering(context, request, { untilMs, signal });
+    const results = await gathering.run();
     const waitMs = untilMs - context.clock.monotonicMs();
-    const enough = gathered.bytes >= Math.min(request.minBytes, bytesMax) || gathered.hasFailure;
-    if (enough || waitMs <= 0 || signal.aborted) {
-      context.metrics.fetchedBytes.add(gathered.bytes);
-      return gathered.results;
+    if (gathering.isEnough || waitMs <= 0 || signal.aborted) {
+      context.metrics.fetchedBytes.add(gathering.bytes);
+      return results;
     }
-    await change(context, request, gathered.bytes, waitMs, signal);
+    await change(context, request, gathering.bytes, waitMs, signal);
   }
-}
-
-interface Gathered {
-  readonly results: readonly FetchResult[];
-  readonly bytes: number;
-  readonly hasFailure: boolean;
-}
-
-async function gather(context: BrokerContext, entries: readonly FetchEntry[], bytesMax: number): Promise<Gathered> {
-  const results: FetchResult[] = [];
-  let bytes = 0;
-  let hasFailure = false;
-  for (const entry of entries) {
-    // The first partition that has records may exceed the bound by one batch; the others fit into what is left.
-    const left = bytesMax - bytes;
-    const result = bytes > 0 && left <= 0 ? nothing(context, entry) : await readOne(context, entry, Math.max(0, left), bytes > 0);
-    if (result.kind === "failed") hasFailure = true;
-    else bytes += result.byteLength;
-    results.push(result);
-  }
-  return { results, bytes, hasFailure };
-}
-
-async function readOne(context: BrokerContext, entry: FetchEntry, bytesMax: number, mustFit: boolean): Promise<FetchResult> {
-  const led = context.partitions.led(entry.id, entry.leaderEpoch);
-  if (led.kind === "failed") return led;
-  const { leadership, partition } = led;
-  if (entry.from > leadership.highWatermark) return outOfRange(leadership, partition, entry);
-  const reading = partition.read(leadership, entry.from, Math.min(entry.maxBytes, bytesMax));
-  // Only what comes from the disk is a promise; the newest records are answered in this turn.
-  const read = reading instanceof Promise ? await reading.catch(unreadable) : reading;
-  if ("code" in read) return { kind: "failed", failure: read };
-  return mustFit && read.kind === "batches" && read.byteLength > bytesMax
-    ? nothing(context, entry)
-    : resultOf(leadership, partition, entry, read);
-}
-
-function resultOf(leadership: Leadership, partition: Partition, entry: FetchEntry, read: ReadResult): FetchResult {
-  const marks = { highWatermark: leadership.highWatermark, logStart: partition.log.logStart };
-  switch (read.kind) {
-    case "batches":
-      return { kind: "batches", ...marks, chunks: read.chunks, byteLength: read.byteLength };
-    case "damaged":
-      return { kind: "failed", ...marks, failure: { code: "CORRUPT_MESSAGE", message: read.error.message }, resumeAt: read.resumeAt };
-    case "out-of-range":
-      return outOfRange(leadership, partition, entry);
-  }
-}
-
-function outOfRange(leadership: Leadership, partition: Partition, entry: FetchEntry): FetchResult {
-  const { highWatermark } = leadership;
-  const { logStart } = partition.log;
-  const what = `${partition.topicName}-${entry.id.partition}: asked ${entry.from}, committed records are [${logStart}, ${highWatermark})`;
-  return { kind: "failed", failure: { code: "OFFSET_OUT_OF_RANGE", message: what }, highWatermark, logStart };
-}
-
-function nothing(context: BrokerContext, entry: FetchEntry): FetchResult {
-  const led = context.partitions.led(entry.id, entry.leaderEpoch);
-  if (led.kind === "failed") return led;
-  return { kind: "batches", highWatermark: led.leadership.highWatermark, logStart: led.partition.log.logStart, chunks: [], byteLength: 0 };
 }
 
 /** Resolves when there may be enough, when the wait is over, or when nobody waits any more. */
