@@ -1,17 +1,13 @@
 // The memory in which fetches gather their answers. What is in memory is gathered in the turn of the loop in which it begins: so much in each
 // turn, so that the thousands that wake at one append do not answer at once. What the disk must bring has a share of its own, so that nobody
-// who reads the newest records waits for a disk. Which of the two a read is, only the log knows, and tells by reading: see `isOnDisk`.
+// who reads the newest records waits for a disk.
 
-import type { PartitionLog } from "@varve/log";
-import type { Offset } from "@varve/model";
 import type { Clock, Timer } from "@varve/runtime";
 
 /** What all fetches together may gather in one turn of the loop; a single one that asks for more gathers alone. */
 export const gatheringBytesMax = 67_108_864;
 /** What the answers may hold that are being read from the disk; a single one that asks for more is read alone. */
 export const diskGatheringBytesMax = 33_554_432;
-/** Reads of one batch that find out, while the disk's share is taken, whether records are in memory; those under way when they are not. */
-export const looksMax = 256;
 
 /** How long somebody waits for room. */
 export interface Patience {
@@ -98,9 +94,6 @@ export class FetchRoom {
   #turnBytes = 0;
   #diskBytes = 0;
   #isDeferred = false;
-  /** The highest offset of each log that was found on the disk only. What has left the memory does not come back, unless the log is cut. */
-  readonly #onDisk = new WeakMap<PartitionLog, Offset>();
-  #looks = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -138,30 +131,6 @@ export class FetchRoom {
   leaveDisk(bytes: number): void {
     this.#diskBytes += bytes;
     this.#defer();
-  }
-
-  /** A read at `from` has told where the records are. */
-  note(log: PartitionLog, from: Offset, isOnDisk: boolean): void {
-    const known = this.#onDisk.get(log);
-    if (isOnDisk && (known === undefined || known < from)) this.#onDisk.set(log, from);
-    else if (!isOnDisk && known !== undefined && from <= known) this.#onDisk.delete(log);
-  }
-
-  /**
-   * Whether records at `from` have to wait for the disk's share, which is taken. Where that is not known, one batch is read.
-   * @param look reads it. Where it comes from the disk it is of no further use, but the place is known from then on.
-   */
-  isOnDisk(log: PartitionLog, from: Offset, look: () => unknown): boolean {
-    const known = this.#onDisk.get(log);
-    if ((known !== undefined && from <= known) || this.#looks === looksMax) return true;
-    const looking = look();
-    if (!(looking instanceof Promise)) return false;
-    this.note(log, from, true);
-    this.#looks += 1;
-    void looking.finally(() => {
-      this.#looks -= 1;
-    });
-    return true;
   }
 
   #leaveTurn(bytes: number): void {

@@ -141,6 +141,10 @@ export class JournaledLog implements PartitionLog {
     return result instanceof Promise ? this.#pins.hold(() => result) : result;
   }
 
+  isOnDiskOnly(from: Offset): boolean {
+    return this.segments.isOnDiskOnly(from);
+  }
+
   findByTime(timestampMs: number, below: Offset, from?: Offset): Promise<ReadResult | undefined> {
     this.#checkOnline();
     return this.#pins.hold(() => this.segments.findByTime(timestampMs, below, from));

@@ -62,6 +62,9 @@ export interface PartitionLog {
    */
   read(from: Offset, bytesMax: number, below: Offset): ReadResult | Promise<ReadResult>;
 
+  /** Whether there are records at `from` that only the disk can bring: `read` would return a promise. */
+  isOnDiskOnly(from: Offset): boolean;
+
   /**
    * The first batch whose maximal time is ≥ `timestampMs` and that ends at or below `below`, whole; undefined when there is none. A
    * damaged range in which it may stand is the answer, too.

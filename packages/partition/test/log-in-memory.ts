@@ -44,6 +44,9 @@ export class LogInMemory implements PartitionLog {
   read(): never {
     throw new Error("not used here");
   }
+  isOnDiskOnly(): never {
+    throw new Error("not used here");
+  }
   findByTime(): never {
     throw new Error("not used here");
   }

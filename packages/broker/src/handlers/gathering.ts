@@ -3,7 +3,6 @@
 
 import type { FetchEntry, FetchRequest, FetchResult } from "@varve/api";
 import type { ReadResult } from "@varve/log";
-import type { Failure } from "@varve/model";
 import type { Leadership, Partition } from "@varve/partition";
 import type { BrokerContext } from "../context.ts";
 import type { Patience } from "../fetch-room.ts";
@@ -59,9 +58,9 @@ export class Gathering {
     const results: FetchResult[] = [];
     const postponed: number[] = [];
     for (const [at, entry] of entries.entries()) {
-      const mustWait = this.#mustWait(entry);
-      if (mustWait) postponed.push(at);
-      results.push(mustWait ? this.#nothing(entry) : await this.#read(entry));
+      const hasRoom = this.#hasRoomFor(entry);
+      if (!hasRoom) postponed.push(at);
+      results.push(hasRoom ? await this.#read(entry) : this.#nothing(entry));
     }
     if (postponed.length === 0) return results;
     // Who has records is not kept waiting for more, nor kept in memory meanwhile.
@@ -91,9 +90,8 @@ export class Gathering {
     if (entry.from > highWatermark) return outOfRange(leadership, partition, entry);
     const reading = partition.read(leadership, entry.from, Math.min(entry.maxBytes, left));
     // Only what comes from the disk is a promise; the newest records are answered in this turn.
-    const read = reading instanceof Promise ? await this.#fromDisk(partition, entry, reading) : reading;
+    const read = reading instanceof Promise ? await reading.catch(unreadable) : reading;
     if ("code" in read) return { kind: "failed", failure: read };
-    if (!(reading instanceof Promise)) this.#context.fetchRoom.note(partition.log, entry.from, false);
     if (read.kind !== "batches") return resultOf(leadership, partition, entry, read);
     const isTooMuch = this.#bytes > 0 && read.byteLength > left;
     // A batch that is committed and did not fit: to wait would bring nothing.
@@ -101,29 +99,19 @@ export class Gathering {
     return isTooMuch ? this.#nothing(entry) : resultOf(leadership, partition, entry, read);
   }
 
-  /** Whether the records are on the disk, as far as can be known, and its share is taken. */
-  #mustWait(entry: FetchEntry): boolean {
+  /** Whether the entry can be read now: what there is for it is in memory, or there is room for what the disk brings, which is taken. */
+  #hasRoomFor(entry: FetchEntry): boolean {
     const { fetchRoom } = this.#context;
-    if (this.#hasDisk || this.#hasNoneLeft || fetchRoom.hasDisk(this.#roomBytes)) return false;
+    if (this.#hasDisk || this.#hasNoneLeft) return true;
     const led = this.#led(entry);
-    if (led.kind === "failed" || entry.from >= led.leadership.highWatermark) return false;
-    const { leadership, partition } = led;
-    return fetchRoom.isOnDisk(partition.log, entry.from, () => {
-      const look = partition.read(leadership, entry.from, 0);
-      return look instanceof Promise ? look.catch(unreadable) : look;
-    });
+    if (led.kind === "failed" || entry.from >= led.leadership.highWatermark || !led.partition.log.isOnDiskOnly(entry.from)) return true;
+    if (!fetchRoom.hasDisk(this.#roomBytes)) return false;
+    this.#hasDisk = fetchRoom.takeDisk(this.#roomBytes, this.#patience) === true;
+    return this.#hasDisk;
   }
 
   get #hasNoneLeft(): boolean {
     return this.#bytes > 0 && this.#bytes >= this.#bytesMax;
-  }
-
-  async #fromDisk(partition: Partition, entry: FetchEntry, reading: Promise<ReadResult>): Promise<ReadResult | Failure> {
-    const { fetchRoom } = this.#context;
-    fetchRoom.note(partition.log, entry.from, true);
-    // It had room when this was asked, in this turn.
-    if (!this.#hasDisk) this.#hasDisk = fetchRoom.takeDisk(this.#roomBytes, this.#patience) === true;
-    return reading.catch(unreadable);
   }
 
   #led(entry: FetchEntry): ReturnType<BrokerContext["partitions"]["led"]> {

@@ -11,7 +11,7 @@ import type { DamagedRange } from "./damage.ts";
 import { findByTime } from "./find-by-time.ts";
 import type { AdoptedTail, LogPosition } from "./position.ts";
 import type { ProducerCheck } from "./producers.ts";
-import { readLog } from "./read.ts";
+import { isOnDiskOnly, readLog } from "./read.ts";
 import { deleteBelowStart, retentionStart } from "./retention.ts";
 import { mustRoll, roll } from "./roll.ts";
 import { type ScrubStep, scrubStep } from "./scrub.ts";
@@ -86,6 +86,10 @@ export class DiskSegmentedLog implements SegmentedLog {
 
   read(from: Offset, bytesMax: number, below: Offset): ReadResult | Promise<ReadResult> {
     return readLog(this.#state, from, bytesMax, below);
+  }
+
+  isOnDiskOnly(from: Offset): boolean {
+    return isOnDiskOnly(this.#state, from);
   }
 
   findByTime(timestampMs: number, below: Offset, from?: Offset): Promise<ReadResult | undefined> {

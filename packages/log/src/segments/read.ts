@@ -30,6 +30,11 @@ export function readLog(state: LogState, from: Offset, bytesMax: number, below: 
   return state.tail.read(from, bytesMax, Math.min(below, logEnd)) ?? readFromDisk(state, from, bytesMax, below);
 }
 
+/** See `PartitionLog.isOnDiskOnly`. */
+export function isOnDiskOnly({ logStart, active, tail }: LogState, from: Offset): boolean {
+  return from >= logStart && from < Math.min(active.end, tail.start ?? active.end);
+}
+
 /** As `readLog`, past the memory. @param from in [logStart, logEnd). */
 export async function readFromDisk(state: LogState, from: Offset, bytesMax: number, below: Offset): Promise<ReadResult> {
   const known = state.damage.at(from);

@@ -64,6 +64,9 @@ export interface SegmentedLog {
 
   /** See `PartitionLog.read`. */
   read(from: Offset, bytesMax: number, below: Offset): ReadResult | Promise<ReadResult>;
+
+  /** See `PartitionLog.isOnDiskOnly`. */
+  isOnDiskOnly(from: Offset): boolean;
   /** See `PartitionLog.findByTime`. */
   findByTime(timestampMs: number, below: Offset, from?: Offset): Promise<ReadResult | undefined>;
   /** See `PartitionLog.endOfEpoch`. */
