@@ -28,8 +28,8 @@ const quietWaitMsMax = isQuick ? 0 : 1_000;
 const endMs = performance.now() + Number(flags.minutes) * 60_000;
 const context: RunContext = {
   folder: flags.folder,
-  warmupSeconds: isQuick ? 0.3 : 1.5,
-  seconds: isQuick ? 0.4 : 1.5,
+  warmupSeconds: isQuick ? 0.3 : 3,
+  seconds: isQuick ? 0.4 : 3,
   isQuick,
 };
 const resultsFolder = join(import.meta.dirname, "results", isQuick ? "local" : "");
