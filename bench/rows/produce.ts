@@ -15,9 +15,10 @@ export function produceLoad(
     batchBytes = 16_384,
     depth,
     partitionCount = 1,
-  }: { readonly batchBytes?: number; readonly depth: number; readonly partitionCount?: number },
+    isBounded = true,
+  }: { readonly batchBytes?: number; readonly depth: number; readonly partitionCount?: number; readonly isBounded?: boolean },
 ): LoadOf<ProduceJob> {
-  const config = partitionCount === 1 ? { durability, ...boundedLog } : { durability };
+  const config = isBounded ? { durability, ...boundedLog } : { durability };
   return { kind: "produce", topic: "bench", partitionCount, config, batchBytes, depth };
 }
 
