@@ -10,7 +10,7 @@ import type { LoadAnswer, LoadJob } from "./protocol.ts";
 /** What of a job does not come from the broker that it is run against. */
 export type Load = LoadJob extends infer Job ? (Job extends LoadJob ? Omit<Job, "address" | "serverPid" | "httpAddress"> : never) : never;
 
-/** As the server sets it for itself: message buffers would have V8 mark a small heap all the time. */
+/** One of those that the server sets for itself (packages/server/src/node.ts): message buffers would have V8 mark a small heap all the time. */
 const loadFlags = ["--heap-growing-percent=400"];
 /** Old segments of a log that is bounded go at once, not at the next of the default's five minutes. */
 const brokerFlags = ["--log-retention-check-interval-ms", "100"];

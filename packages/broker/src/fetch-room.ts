@@ -109,12 +109,11 @@ export class FetchRoom {
   enterTurn(bytes: number, signal: AbortSignal): boolean | Promise<boolean> {
     const taken = this.#turns.take(bytes, { untilMs: Number.POSITIVE_INFINITY, signal });
     if (taken === true) this.#leaveTurn(bytes);
-    return taken instanceof Promise ? taken.then((isTaken) => this.#entered(isTaken, bytes)) : taken;
-  }
-
-  #entered(isTaken: boolean, bytes: number): boolean {
-    if (isTaken) this.#leaveTurn(bytes);
-    return isTaken;
+    if (!(taken instanceof Promise)) return taken;
+    return taken.then((isTaken) => {
+      if (isTaken) this.#leaveTurn(bytes);
+      return isTaken;
+    });
   }
 
   /** Whether `takeDisk` would return true. */
