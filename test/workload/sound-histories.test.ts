@@ -50,6 +50,13 @@ const sound: Record<string, Story> = {
     .finish(1, sent(1, 1, "0:10"))
     .finish(3, sent(3, 1, "1:30"))
     .readAll(1, "0:10 1:30"),
+  "the end of a replicated topic, lost with a record that a send tried twice had also stored before it": new Story()
+    .topic(1, { durability: "replicated" })
+    .begin(1, sent(1, 1, "-:10", { isIdempotent: false }))
+    .send(2, 1, "1:20")
+    .finish(1, sent(1, 1, "2:10", { isIdempotent: false }))
+    .fault("power-cut")
+    .readAll(1, "0:10"),
   "records below a log start that was raised on request": story()
     .send(1, 1, "0:10 1:11")
     .step(3, { f: "delete-records", key: 1, before: 1, logStart: 1 })
