@@ -1,17 +1,21 @@
-// Calls that change a log, one after the other; appends come between them, never during one.
+// Calls that change a log, one after the other. Appends come between them; beside those that leave the end of the log alone they go on.
+
+/** What appends do while a change runs. */
+export type Appends = "wait" | "go-on";
 
 export class Gate {
   #last: Promise<void> = Promise.resolve();
-  #waiting = 0;
+  /** Changes that are under way or wait, and that appends wait for. */
+  #closing = 0;
 
-  /** Whether nothing is under way, so that an append may go. */
+  /** Whether an append may go. */
   get isOpen(): boolean {
-    return this.#waiting === 0;
+    return this.#closing === 0;
   }
 
   /** Runs `change` when all that came before has ended. */
-  async run<Value>(change: () => Promise<Value>): Promise<Value> {
-    this.#waiting++;
+  async run<Value>(change: () => Promise<Value>, appends: Appends): Promise<Value> {
+    if (appends === "wait") this.#closing++;
     const before = this.#last;
     let done = () => {};
     this.#last = new Promise<void>((resolve) => {
@@ -21,7 +25,7 @@ export class Gate {
     try {
       return await change();
     } finally {
-      this.#waiting--;
+      if (appends === "wait") this.#closing--;
       done();
     }
   }

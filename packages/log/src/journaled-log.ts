@@ -14,7 +14,7 @@ import {
 import { stampBatch, stampLogAppendTime } from "@varve/record";
 import { type Clock, DiskError } from "@varve/runtime";
 import { mayPass } from "./disk-verdict.ts";
-import { Gate } from "./gate.ts";
+import { type Appends, Gate } from "./gate.ts";
 import type { Mark } from "./journal/frame.ts";
 import type { Journal } from "./journal/journal.ts";
 import { JournalPartition } from "./journal/journal-partition.ts";
@@ -184,7 +184,7 @@ export class JournaledLog implements PartitionLog {
       await this.#options.journal.control(this.partition, { kind: "start", start });
       this.segments.raiseStart(start);
       await this.#deleteBelowStart();
-    });
+    }, "go-on");
   }
 
   noteHighWatermark(highWatermark: Offset): void {
@@ -215,7 +215,7 @@ export class JournaledLog implements PartitionLog {
       await this.#options.journal.control(this.partition, { kind: "start", start });
       this.segments.raiseStart(start);
       return this.#deleteBelowStart();
-    });
+    }, "go-on");
   }
 
   /** Reads and checks about so many bytes. @returns whether all of the log has been read since the scrub began at its start. */
@@ -258,14 +258,15 @@ export class JournaledLog implements PartitionLog {
 
   /** Removes it for good, also after a try that the disk refused. @param disclaim is called once that is sure, before its files go. */
   drop(disclaim: () => Promise<void>): Promise<void> {
-    return this.#change(async () => {
+    const remove = async () => {
       if (this.partition.drop === undefined) await this.#options.journal.control(this.partition, { kind: "drop" });
       this.#offline = { code: "UNKNOWN_TOPIC_ID", message: `${partitionKey(this.id)}: the partition was deleted` };
       this.#listener?.();
       await this.#pins.released();
       await disclaim();
       await this.segments.drop();
-    }, "drop");
+    };
+    return this.#gate.run(() => (this.partition.drop === undefined ? this.#carryOut(remove) : this.#refusable(remove)), "wait");
   }
 
   /** As `#change`. What keeps it from being made is known by then, and refuses the append that follows. */
@@ -277,7 +278,7 @@ export class JournaledLog implements PartitionLog {
     }
   }
 
-  /** Segments go only when a durable mark stands in one that stays: recovery begins there. */
+  /** Segments go only when a durable mark stands in one that stays: recovery begins there. Takes as long as a sync of a whole segment. */
   async #deleteBelowStart(): Promise<number> {
     const { position } = this.partition.marked;
     if (position.offset <= this.segments.logStart && position.segmentBase !== this.segments.activeBase)
@@ -326,24 +327,33 @@ export class JournaledLog implements PartitionLog {
     this.#options.onFull();
   }
 
-  /** Runs a change of the log; a failure of the disk is one of the store. */
-  async #change<Value>(change: () => Promise<Value>, kind: "drop" | "other" = "other"): Promise<Value> {
-    return this.#gate.run(async () => {
-      if (kind === "other" || this.partition.drop === undefined) this.#checkOnline();
-      try {
-        if (kind === "other" || this.partition.drop === undefined) await this.#finish();
-        return await change();
-      } catch (error) {
-        if (error instanceof DiskError) {
-          if (!mayPass(error)) this.#options.onFailure(error);
-          else if (error.kind !== "unreadable") this.#meetsFullDisk();
-          // A truncation that nobody could make: this log takes nothing until it is made, the others are not concerned.
-          else if (this.#unfinished !== undefined) this.#isFull = true;
-          throw new ClusterError("KAFKA_STORAGE_ERROR", `${partitionKey(this.id)}: ${error.message}`, { cause: error });
-        }
-        throw error;
-      }
+  /** Runs a change of the log. Those that leave its end alone need not keep appends waiting. */
+  #change<Value>(change: () => Promise<Value>, appends: Appends = "wait"): Promise<Value> {
+    return this.#gate.run(() => this.#carryOut(change), appends);
+  }
+
+  async #carryOut<Value>(change: () => Promise<Value>): Promise<Value> {
+    this.#checkOnline();
+    return this.#refusable(async () => {
+      await this.#finish();
+      return change();
     });
+  }
+
+  /** A failure of the disk in it is one of the store. */
+  async #refusable<Value>(change: () => Promise<Value>): Promise<Value> {
+    try {
+      return await change();
+    } catch (error) {
+      if (error instanceof DiskError) {
+        if (!mayPass(error)) this.#options.onFailure(error);
+        else if (error.kind !== "unreadable") this.#meetsFullDisk();
+        // A truncation that nobody could make: this log takes nothing until it is made, the others are not concerned.
+        else if (this.#unfinished !== undefined) this.#isFull = true;
+        throw new ClusterError("KAFKA_STORAGE_ERROR", `${partitionKey(this.id)}: ${error.message}`, { cause: error });
+      }
+      throw error;
+    }
   }
 
   async #reset(start: Offset): Promise<void> {

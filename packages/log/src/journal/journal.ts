@@ -148,13 +148,18 @@ export class Journal {
     this.#flusher.check();
   }
 
-  /** Syncs a partition and makes the mark of its end durable: then no frame of it is live. No append may come meanwhile. */
+  /**
+   * Syncs a partition and makes a mark durable that stands at or above its end at the call. Where no append comes meanwhile no frame of it
+   * is live then. No ending may come meanwhile.
+   */
   async mark(partition: JournalPartition): Promise<void> {
-    while (partition.isJournaled && partition.durableEnd < partition.segments.position.offset) await this.#committer.barrier();
+    const { offset } = partition.segments.position;
+    while (partition.isJournaled && partition.durableEnd < offset) await this.#committer.barrier();
     await this.#flusher.sync(partition);
+    const { synced } = partition;
     // A round that goes directly to the segments carries no mark.
     do await this.#committer.barrier();
-    while (isNewer(partition.synced, partition.marked));
+    while (isNewer(synced, partition.marked));
   }
 
   /** A round waits for a file of the ring, or for room on the disk. */

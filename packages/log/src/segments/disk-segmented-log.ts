@@ -80,7 +80,7 @@ export class DiskSegmentedLog implements SegmentedLog {
   }
 
   appendStamped(batches: Uint8Array): void {
-    this.#refuseWhileChanging();
+    this.#refuseWhile(this.#state.changing === "anything");
     appendStamped(this.#state, batches);
   }
 
@@ -139,7 +139,7 @@ export class DiskSegmentedLog implements SegmentedLog {
     return this.#change(() => resetLog(this.#state, start));
   }
   deleteBelowStart(): Promise<number> {
-    return this.#change(() => deleteBelowStart(this.#state));
+    return this.#change(() => deleteBelowStart(this.#state), "closed-segments");
   }
   adoptTail(): Promise<AdoptedTail> {
     return this.#change(() => adoptTail(this.#state));
@@ -151,17 +151,17 @@ export class DiskSegmentedLog implements SegmentedLog {
     return this.#change(() => dropLog(this.#state));
   }
 
-  async #change<Value>(run: () => Promise<Value>): Promise<Value> {
-    this.#refuseWhileChanging();
-    this.#state.isChanging = true;
+  async #change<Value>(run: () => Promise<Value>, what: "closed-segments" | "anything" = "anything"): Promise<Value> {
+    this.#refuseWhile(this.#state.changing !== "nothing");
+    this.#state.changing = what;
     try {
       return await run();
     } finally {
-      this.#state.isChanging = false;
+      this.#state.changing = "nothing";
     }
   }
 
-  #refuseWhileChanging(): void {
-    invariant(!this.#state.isChanging, `${this.#state.folder}: two changes of one log at once`);
+  #refuseWhile(isChanging: boolean): void {
+    invariant(!isChanging, `${this.#state.folder}: two changes of one log at once`);
   }
 }

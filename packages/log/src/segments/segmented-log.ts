@@ -16,7 +16,8 @@ export type { ScrubStep } from "./scrub.ts";
 
 /**
  * Calls that change the log (`appendStamped`, and all that return a promise but `read`, `findByTime`, `cutEnd`, `retentionStart`,
- * `scrubStep` and `sync`) never overlap each other: the caller sees to it. Reads and syncs may overlap with any but `close` and `drop`.
+ * `scrubStep` and `sync`) never overlap each other, but for `appendStamped` and `deleteBelowStart`: the caller sees to it. Reads and syncs
+ * may overlap with any but `close` and `drop`.
  */
 export interface SegmentedLog {
   readonly folder: string;

@@ -64,8 +64,8 @@ export class LogState {
   residue: Residue | undefined;
   /** Its files are closed, and going. */
   isClosed = false;
-  /** An operation is under way that changes segments and files; there is never more than one. */
-  isChanging = false;
+  /** An operation is under way that changes files: of closed segments only, or of any. There is never more than one. */
+  changing: "nothing" | "closed-segments" | "anything" = "nothing";
   /** The side files were last flushed when the active segment had this length. */
   checkpointBytes = 0;
   /** The flush of side files that is under way. */

@@ -58,6 +58,11 @@ function isRefused(error: unknown): boolean {
   return error instanceof ClusterError && mayPass(error.cause);
 }
 
+/** Old segments go while the log grows. */
+function goesBesideAppends({ kind }: Pending): boolean {
+  return kind === "raise" || kind === "retain";
+}
+
 export class Driver {
   readonly #state: DriverState;
   readonly #machine: DiskOnly;
@@ -197,7 +202,9 @@ export class Driver {
   ): Promise<void> {
     const model = this.#state.models[step.partition]!;
     const log = this.store.get(idOf(step.partition));
-    if (log === undefined || !model.exists || model.pending !== undefined) return;
+    if (log === undefined || !model.exists) return;
+    const isAppend = step.kind === "append" || step.kind === "retry" || step.kind === "follow";
+    if (model.pending !== undefined && !(isAppend && goesBesideAppends(model.pending))) return;
     switch (step.kind) {
       case "append":
         return this.#append(model, log, step);
@@ -325,7 +332,7 @@ export class Driver {
       if (this.#machine.disk.capacityBytes < 1e12) this.#makeRoom();
       if (this.#state.hasFailed) return false;
       await this.#orFail(room);
-      if (model.pending !== undefined || !model.exists) return false;
+      if ((model.pending !== undefined && !goesBesideAppends(model.pending)) || !model.exists) return false;
     }
     throw new Violation(`${model.name}: no room after ${roomAsksMax} waits`);
   }

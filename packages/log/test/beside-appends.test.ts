@@ -1,0 +1,70 @@
+// Shows that the end of a log is free while its old segments go: their sync and removal take as long as the disk takes.
+
+import { sleep } from "@varve/runtime";
+import { soundDisk } from "@varve/sim";
+import { expect, test } from "vitest";
+import type { JournaledLog } from "../src/journaled-log.ts";
+import { append, appendDurably, at, batch, contents, durable, machine, open, partition, topicConfig } from "./harness.ts";
+
+const config = { ...topicConfig, "segment.bytes": 4_096, "retention.bytes": 4_096 };
+const batchesBefore = 30;
+const valueBytes = 500;
+
+/** What is true of a removal, whoever asks for it. */
+async function goesBesideAppends(remove: (log: JournaledLog) => Promise<unknown>): Promise<void> {
+  const under = machine(1, { faults: { ...soundDisk, syncMs: 5, nameMs: 20 } });
+  let stored = 0;
+  await under.run(async (ports) => {
+    const log = (await (await open(ports)).create(partition(0), "orders", config)) as JournaledLog;
+    for (let number = 0; number < batchesBefore; number++) await appendDurably(ports, log, batch(1, valueBytes));
+    log.noteHighWatermark(log.durableEnd);
+    const segmentBase = log.segments.activeBase;
+    let isOver = false;
+    const removed = remove(log).finally(() => {
+      isOver = true;
+    });
+    let appended = 0;
+    while (!isOver) {
+      const bytes = batch(1, 10);
+      if (!log.segments.mustRoll(bytes.length, ports.clock.wallMs())) {
+        expect(log.room(bytes.length)).toBe(true);
+        await append(log, bytes);
+        appended += 1;
+      }
+      await sleep(ports.clock, 10);
+    }
+    await removed;
+    expect(log.segments.activeBase, "no segment was rolled meanwhile: that is what appends wait for").toBe(segmentBase);
+    expect(appended).toBeGreaterThan(3);
+    expect(log.logStart).toBeGreaterThan(0);
+    await durable(ports, log);
+    stored = log.logEnd - log.logStart;
+  });
+  under.machine.kill("power");
+  await under.run(async (ports) => {
+    const log = (await open(ports, { configOf: () => config })).get(partition(0))!;
+    expect(await contents(log)).toHaveLength(stored);
+  });
+}
+
+test("appends go on while retention deletes segments, and all of them are there after a power cut", () =>
+  goesBesideAppends(async (log) => expect(await log.retain(0)).toBeGreaterThan(1)));
+
+test("appends go on while records are deleted on request, and all of them are there after a power cut", () =>
+  goesBesideAppends((log) => log.raiseLogStart(at(batchesBefore - 2))));
+
+test("what changes the end of a log comes after a removal that is under way, and appends come after both", async () => {
+  const under = machine(1, { faults: { ...soundDisk, syncMs: 5, nameMs: 20 } });
+  await under.run(async (ports) => {
+    const log = (await (await open(ports)).create(partition(0), "orders", config)) as JournaledLog;
+    for (let number = 0; number < batchesBefore; number++) await appendDurably(ports, log, batch(1, valueBytes));
+    const ended: string[] = [];
+    const raised = log.raiseLogStart(at(10)).then(() => ended.push("raised"));
+    const truncated = log.truncateTo(at(20), 0).then(() => ended.push("truncated"));
+    expect(log.room(100)).not.toBe(true);
+    const appended = append(log, batch(1, 10)).then(() => ended.push("appended"));
+    await Promise.all([raised, truncated, appended]);
+    expect(ended).toEqual(["raised", "truncated", "appended"]);
+    expect([log.logStart, log.logEnd]).toEqual([10, 21]);
+  });
+});
