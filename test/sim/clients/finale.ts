@@ -2,6 +2,7 @@
 // begins and ends.
 
 import type { Varve } from "@varve/client";
+import { ClusterError } from "@varve/model";
 import type { World } from "@varve/sim";
 import type { Key } from "../../workload/history.ts";
 import type { ClientLife } from "./client.ts";
@@ -32,6 +33,12 @@ export class Finale {
 }
 
 async function readAll(life: ClientLife, varve: Varve, topic: Topic): Promise<void> {
+  while (!(await readFromStart(life, varve, topic)));
+  await listBounds(life, varve, topic);
+}
+
+/** @returns false when retention has overtaken it: what it has read is no final reading then. */
+async function readFromStart(life: ClientLife, varve: Varve, topic: Topic): Promise<boolean> {
   const { shared, process } = life;
   const { name } = topic.plan;
   const assignment = { f: "assign", value: topic.keys, from: { kind: "earliest" } } as const;
@@ -52,10 +59,17 @@ async function readAll(life: ClientLife, varve: Varve, topic: Topic): Promise<vo
   begin(shared, process, { f: "poll", isFinal: true, value: [] });
   const reads = new Reads(shared, (_, partition) => topic.keys[partition] as Key);
   for (const key of topic.keys) reads.expect(key);
-  for await (const record of consumer) reads.add(record);
+  try {
+    for await (const record of consumer) reads.add(record);
+  } catch (error) {
+    if (!topic.plan.isRetained || !(error instanceof ClusterError) || error.code !== "OFFSET_OUT_OF_RANGE") throw error;
+    shared.world.trace.count("finale.overtaken");
+    complete(shared, process, "info", { f: "poll", isFinal: true, value: reads.polled }, error.code);
+    return false;
+  }
   complete(shared, process, "ok", { f: "poll", isFinal: true, value: reads.polled });
   for (const skip of skips) skip();
-  await listBounds(life, varve, topic);
+  return true;
 }
 
 async function listBounds({ shared, process }: ClientLife, varve: Varve, topic: Topic): Promise<void> {
