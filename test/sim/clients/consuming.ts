@@ -63,8 +63,9 @@ class Reader {
   async assign(): Promise<void> {
     const { shared, process, random } = this.#life;
     const before = this.#assigned;
-    const sought =
-      before !== undefined && before.pending === undefined && before.keys.length === 1 && random.chance(0.5) ? before : undefined;
+    const maySeek = before !== undefined && before.pending === undefined && before.keys.length === 1 && random.chance(0.5);
+    // A seek asks for its topic by name: once that is another one, what is read then are other keys.
+    const sought = maySeek && before.topic.keys.includes(before.keys[0] as Key) ? before : undefined;
     const topic = sought?.topic ?? random.pick(shared.topics.all);
     const keys = sought?.keys ?? this.#drawKeys(topic);
     const from = this.#drawFrom(keys);
