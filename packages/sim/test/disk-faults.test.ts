@@ -244,6 +244,43 @@ describe("slowness and refusals", () => {
     expect(machine.trace.counts.get("disk.fault.too-many-files")).toBe(2);
   });
 
+  test("what needs a file, or room, is refused at the rates that are set, and changes nothing; a write takes some of what it was given", async () => {
+    const machine = diskOnly({ seed: 1, turn });
+    await machine.run(async ({ disk }) => {
+      const file = await durableFile(disk, "a", "old.");
+      machine.disk.faults = { ...soundDisk, tooManyFiles: 1 };
+      const noFile = { kind: "too-many-files" };
+      await expect(disk.open("a", "read")).rejects.toMatchObject(noFile);
+      await expect(disk.open("b", "create")).rejects.toMatchObject(noFile);
+      await expect(disk.open("missing", "read")).rejects.toMatchObject(noFile);
+      await expect(disk.list("")).rejects.toMatchObject(noFile);
+      await expect(disk.syncFolder("")).rejects.toMatchObject(noFile);
+      file.writeSync(bytes("new!new!"), 0);
+      await file.sync();
+      machine.disk.faults = { ...soundDisk, noSpace: 1 };
+      const noRoom = { kind: "no-space" };
+      await expect(disk.open("b", "create")).rejects.toMatchObject(noRoom);
+      await expect(disk.makeFolder("b")).rejects.toMatchObject(noRoom);
+      await expect(disk.rename("a", "b")).rejects.toMatchObject(noRoom);
+      await expect(disk.unlink("a")).rejects.toMatchObject(noRoom);
+      await expect(file.truncate(2)).rejects.toMatchObject(noRoom);
+      expect(() => file.writeSync(bytes("longer"), 8)).toThrow(expect.objectContaining(noRoom));
+      expect("new!new!longe").toContain(text(machine.disk.contents("a")));
+      file.writeSync(bytes("over"), 0);
+      machine.disk.faults = { ...soundDisk, syncWantsRoom: 1 };
+      await expect(file.sync()).rejects.toMatchObject({ kind: "io", wantsRoom: true });
+      machine.disk.faults = soundDisk;
+      expect(await disk.list("")).toEqual(["a"]);
+      expect(machine.disk.openFiles).toBe(1);
+      await file.close();
+      expect(machine.disk.openFiles).toBe(0);
+    });
+    const { counts } = machine.trace;
+    expect(["refused-too-many-files", "refused-no-space", "sync-wants-room"].map((fault) => counts.get(`disk.fault.${fault}`))).toEqual([
+      5, 6, 1,
+    ]);
+  });
+
   test("the faults of a seed are the same each time, and differ between seeds", () => {
     expect(drawDiskFaults(new Random(5))).toEqual(drawDiskFaults(new Random(5)));
     expect(new Set(Array.from({ length: 20 }, (_, seed) => JSON.stringify(drawDiskFaults(new Random(seed))))).size).toBeGreaterThan(10);

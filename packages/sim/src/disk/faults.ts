@@ -8,6 +8,15 @@ export interface DiskFaults {
   readonly syncFails: number;
   /** A read fails with `io`. */
   readonly readFails: number;
+  /** Opening, listing or syncing a folder, or opening a file, is refused: the process has no file left to open. Nothing is changed. */
+  readonly tooManyFiles: number;
+  /**
+   * Making, renaming, removing or cutting is refused for want of room, whatever `capacityBytes` says, and changes nothing; a write that
+   * lengthens its file takes some of what it was given.
+   */
+  readonly noSpace: number;
+  /** A file's sync finds no room for what was written: it fails as one that `syncFails`, and says so. */
+  readonly syncWantsRoom: number;
   /** An operation takes `stallMs` on average instead of its usual time. */
   readonly stalls: number;
   readonly stallMs: number;
@@ -23,6 +32,9 @@ export interface DiskFaults {
 export const soundDisk: DiskFaults = {
   syncFails: 0,
   readFails: 0,
+  tooManyFiles: 0,
+  noSpace: 0,
+  syncWantsRoom: 0,
   stalls: 0,
   stallMs: 0,
   readMs: 0.1,

@@ -76,6 +76,7 @@ export class FilePort implements DiskFile {
       path: this.path,
       value: length,
       apply: () => {
+        disk.mayRefuse("no-space", this.path);
         const growth = length - this.#content.size;
         if (growth > 0) disk.claim(this.path, growth);
         this.#grow(growth);
@@ -98,6 +99,10 @@ export class FilePort implements DiskFile {
         if (disk.syncFails(this.path)) {
           this.#content.loseSync(upTo, disk.random);
           throw new DiskError("io", this.path, "the sync failed");
+        }
+        if (disk.syncWantsRoom()) {
+          this.#content.loseSync(upTo, disk.random);
+          throw new DiskError("io", this.path, "the sync found no room", { wantsRoom: true });
         }
         this.#content.sync(upTo);
       },
@@ -148,6 +153,10 @@ export class FilePort implements DiskFile {
           const fits = Math.max(0, bytes.length - missing);
           this.#put(bytes.subarray(0, disk.random.below(fits + 1)), position);
           disk.claim(this.path, growth);
+        }
+        if (growth > 0 && disk.refuses("no-space")) {
+          this.#put(bytes.subarray(0, disk.random.below(bytes.length)), position);
+          throw new DiskError("no-space", this.path, "refused, as drawn");
         }
         this.#put(bytes, position);
       },

@@ -13,7 +13,6 @@ export class DiskPort implements Disk {
   readonly #disk: SimDisk;
   readonly #life: Life;
   readonly #wallMs: () => number;
-  #openFiles = 0;
 
   constructor(disk: SimDisk, life: Life, wallMs: () => number) {
     this.#disk = disk;
@@ -23,18 +22,19 @@ export class DiskPort implements Disk {
 
   async open(path: string, mode: "read" | "write" | "create"): Promise<DiskFile> {
     const opened = (content: Content) => {
-      this.#openFiles++;
+      this.#disk.openFiles++;
       return new FilePort(path, content, mode !== "read", {
         disk: this.#disk,
         life: this.#life,
         wallMs: this.#wallMs,
         closed: () => {
-          this.#openFiles--;
+          this.#disk.openFiles--;
         },
       });
     };
     if (mode !== "create") {
       return this.#look(() => {
+        this.#disk.mayRefuse("too-many-files", path);
         this.#checkOpenFiles(path);
         return opened(this.#disk.file(path));
       });
@@ -42,7 +42,9 @@ export class DiskPort implements Disk {
     return this.#change("disk.create", path, () => {
       const { folder, name } = this.#disk.resolve(path);
       if (folder.get(name) !== undefined) throw new DiskError("exists", path, "exists already");
+      this.#disk.mayRefuse("too-many-files", path);
       this.#checkOpenFiles(path);
+      this.#disk.mayRefuse("no-space", path);
       this.#disk.claim(path, entryBytes);
       const content = new Content();
       content.modifiedMs = this.#wallMs();
@@ -59,6 +61,7 @@ export class DiskPort implements Disk {
       const replaced = target.folder.get(target.name);
       if (entry === undefined) throw new DiskError("not-found", from, "no such file or folder");
       if (replaced === entry) return;
+      this.#disk.mayRefuse("no-space", from);
       if (replaced !== undefined) this.#checkReplaceable(to, entry, replaced);
       if (replaced instanceof Content) this.#free(replaced);
       source.folder.move(this.#disk.nextSequence(), source.name, target.folder, target.name);
@@ -69,19 +72,25 @@ export class DiskPort implements Disk {
     await this.#change("disk.unlink", path, () => {
       const content = this.#disk.file(path);
       const { folder, name } = this.#disk.resolve(path);
+      this.#disk.mayRefuse("no-space", path);
       this.#free(content);
       folder.set(this.#disk.nextSequence(), name, undefined);
     });
   }
 
   async list(folder: string): Promise<readonly string[]> {
-    return this.#look(() => this.#disk.folder(folder).names());
+    return this.#look(() => {
+      const found = this.#disk.folder(folder);
+      this.#disk.mayRefuse("too-many-files", folder);
+      return found.names();
+    });
   }
 
   async makeFolder(path: string): Promise<void> {
     await this.#change("disk.make-folder", path, () => {
       const { folder, name } = this.#disk.resolve(path);
       if (folder.get(name) !== undefined) throw new DiskError("exists", path, "exists already");
+      this.#disk.mayRefuse("no-space", path);
       this.#disk.claim(path, entryBytes);
       folder.set(this.#disk.nextSequence(), name, new Folder());
     });
@@ -90,6 +99,7 @@ export class DiskPort implements Disk {
   async removeFolder(path: string): Promise<void> {
     await this.#change("disk.remove-folder", path, () => {
       if (!this.#disk.folder(path).isEmpty) throw new DiskError("not-empty", path, "the folder is not empty");
+      this.#disk.mayRefuse("no-space", path);
       const { folder, name } = this.#disk.resolve(path);
       folder.set(this.#disk.nextSequence(), name, undefined);
     });
@@ -103,6 +113,7 @@ export class DiskPort implements Disk {
       path,
       apply: () => {
         const folder = this.#disk.folder(path);
+        this.#disk.mayRefuse("too-many-files", path);
         if (this.#disk.syncFails(path)) {
           folder.loseSync(upTo);
           this.#disk.stop();
@@ -144,9 +155,9 @@ export class DiskPort implements Disk {
   }
 
   #checkOpenFiles(path: string): void {
-    if (this.#openFiles < this.#disk.openFilesMax) return;
+    if (this.#disk.openFiles < this.#disk.openFilesMax) return;
     this.#disk.count("disk.fault.too-many-files");
-    throw new DiskError("too-many-files", path, `${this.#openFiles} files are open, as many as may be`);
+    throw new DiskError("too-many-files", path, `${this.#disk.openFiles} files are open, as many as may be`);
   }
 
   #checkReplaceable(path: string, entry: Content | Folder, replaced: Content | Folder): void {

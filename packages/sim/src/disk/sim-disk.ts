@@ -58,6 +58,8 @@ export class SimDisk {
   readonly root: Folder = new Folder();
   /** Bytes of all files that have a name. */
   usedBytes = 0;
+  /** Files that the process holds open. */
+  openFiles = 0;
   /** How many effects there have been. The next one has this number plus one. */
   effects = 0;
   /** Tests may watch what happens to the disk: called with each effect when it happens, just before. */
@@ -142,6 +144,7 @@ export class SimDisk {
       }
     }
     this.#inFlight.clear();
+    this.openFiles = 0;
   }
 
   /** The power goes: only what was synced is sure to stay. The process must be dead. */
@@ -272,6 +275,21 @@ export class SimDisk {
     return true;
   }
 
+  /** Whether the sync of a file that is about to happen finds no room for what was written. */
+  syncWantsRoom(): boolean {
+    return this.#happens(this.faults.syncWantsRoom, "disk.fault.sync-wants-room");
+  }
+
+  /** Whether the operating system refuses what the disk could do. */
+  refuses(kind: "no-space" | "too-many-files"): boolean {
+    return this.#happens(kind === "no-space" ? this.faults.noSpace : this.faults.tooManyFiles, `disk.fault.refused-${kind}`);
+  }
+
+  /** @throws {DiskError} when it does. */
+  mayRefuse(kind: "no-space" | "too-many-files", path: string): void {
+    if (this.refuses(kind)) throw new DiskError(kind, path, "refused, as drawn");
+  }
+
   count(fault: string): void {
     this.scheduler.trace.count(fault);
   }
@@ -285,6 +303,13 @@ export class SimDisk {
       throw new DiskError(refused.error, effect.path, `${effect.kind} is refused`);
     }
     return effect.apply();
+  }
+
+  #happens(probability: number, fault: string): boolean {
+    // Without a draw where there is nothing to draw: what a disk that refuses nothing does from its seed stays the same.
+    if (probability === 0 || !this.#faultDraws.chance(probability)) return false;
+    this.count(fault);
+    return true;
   }
 
   #descend(path: string, names: readonly string[]): Folder {
