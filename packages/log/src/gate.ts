@@ -1,21 +1,30 @@
-// Calls that change a log, one after the other. Appends come between them; beside those that leave the end of the log alone they go on.
+// Calls that change a log, one after the other at each of its ends: old segments go while it grows.
 
-/** What appends do while a change runs. */
-export type Appends = "wait" | "go-on";
+/** The gates of one log. */
+export class Gates {
+  /** Changes of where it ends; appends come between them, never during one. */
+  readonly end: Gate = new Gate();
+  /** Changes of where it begins. */
+  readonly start: Gate = new Gate();
+
+  /** Runs a change that nothing may come beside. */
+  both<Value>(change: () => Promise<Value>): Promise<Value> {
+    return this.end.run(() => this.start.run(change));
+  }
+}
 
 export class Gate {
   #last: Promise<void> = Promise.resolve();
-  /** Changes that are under way or wait, and that appends wait for. */
-  #closing = 0;
+  #waiting = 0;
 
-  /** Whether an append may go. */
+  /** Whether nothing is under way: no change runs or waits. */
   get isOpen(): boolean {
-    return this.#closing === 0;
+    return this.#waiting === 0;
   }
 
   /** Runs `change` when all that came before has ended. */
-  async run<Value>(change: () => Promise<Value>, appends: Appends): Promise<Value> {
-    if (appends === "wait") this.#closing++;
+  async run<Value>(change: () => Promise<Value>): Promise<Value> {
+    this.#waiting++;
     const before = this.#last;
     let done = () => {};
     this.#last = new Promise<void>((resolve) => {
@@ -25,7 +34,7 @@ export class Gate {
     try {
       return await change();
     } finally {
-      if (appends === "wait") this.#closing--;
+      this.#waiting--;
       done();
     }
   }

@@ -14,7 +14,8 @@ import {
 import { stampBatch, stampLogAppendTime } from "@varve/record";
 import { type Clock, DiskError } from "@varve/runtime";
 import { mayPass } from "./disk-verdict.ts";
-import { type Appends, Gate } from "./gate.ts";
+import { Endings } from "./endings.ts";
+import { Gates } from "./gate.ts";
 import type { Mark } from "./journal/frame.ts";
 import type { Journal } from "./journal/journal.ts";
 import { JournalPartition } from "./journal/journal-partition.ts";
@@ -52,18 +53,14 @@ export class JournaledLog implements PartitionLog {
   readonly partition: JournalPartition;
   readonly segments: SegmentedLog;
   readonly #options: JournaledLogOptions;
-  readonly #gate = new Gate();
+  readonly #gates = new Gates();
   #config: TopicConfig;
   #highWatermark = 0 as Offset;
   #listener: (() => void) | undefined;
   #offline: Failure | undefined;
   /** The disk was full in the middle of an append: what it left behind the end is cut before the next. */
   #isFull = false;
-  #ending: Promise<void> | undefined;
-  /** A truncation or reset of which the frame is durable, and that the disk has refused: it comes before any other change. */
-  #unfinished: (() => Promise<unknown>) | undefined;
-  /** The mark behind an ending that was applied, of a log without frames, has been refused: it comes before any other change, too. */
-  #isUnmarked = false;
+  readonly #endings: Endings;
   readonly #pins = new Pins();
 
   constructor(options: JournaledLogOptions) {
@@ -80,6 +77,10 @@ export class JournaledLog implements PartitionLog {
       durableMoved: () => this.#listener?.(),
     };
     this.partition = new JournalPartition(id, account, config.durability === "fsync", options.mark, options.start);
+    this.#endings = new Endings(options.journal, this.partition, () => {
+      // What was committed is not cut; but a log that begins again begins with nothing committed.
+      this.#highWatermark = Math.min(this.#highWatermark, segments.logEnd) as Offset;
+    });
   }
 
   get logStart(): Offset {
@@ -108,8 +109,8 @@ export class JournaledLog implements PartitionLog {
 
   room(batchBytes: number): true | Promise<void> {
     if (this.#offline !== undefined || this.#isFull) return true;
-    if (!this.#gate.isOpen) return this.#gate.passed();
-    if (this.segments.mustRoll(batchBytes, this.#options.clock.wallMs())) return this.#unlessRefused(() => this.#roll());
+    if (!this.#gates.end.isOpen) return this.#gates.end.passed();
+    if (this.segments.mustRoll(batchBytes, this.#options.clock.wallMs())) return this.#unlessRefused(this.#changeEnd(() => this.#roll()));
     return this.partition.isJournaled ? this.#options.journal.room(batchBytes) : true;
   }
 
@@ -165,7 +166,7 @@ export class JournaledLog implements PartitionLog {
       if (!this.partition.isJournaled) await journal.mark(this.partition);
       // The frame first: a file that was cut without one would be missing what the mark promises.
       await journal.control(this.partition, { kind: "truncate", end: newEnd, leaderEpoch });
-      await this.#end(() => this.segments.cut(newEnd));
+      await this.#endings.make(() => this.segments.cut(newEnd));
     });
   }
 
@@ -174,7 +175,7 @@ export class JournaledLog implements PartitionLog {
   }
 
   raiseLogStart(start: Offset): Promise<void> {
-    return this.#change(async () => {
+    return this.#changeStart(async () => {
       if (start > this.segments.logEnd)
         throw new ClusterError(
           "OFFSET_OUT_OF_RANGE",
@@ -184,7 +185,7 @@ export class JournaledLog implements PartitionLog {
       await this.#options.journal.control(this.partition, { kind: "start", start });
       this.segments.raiseStart(start);
       await this.#deleteBelowStart();
-    }, "go-on");
+    });
   }
 
   noteHighWatermark(highWatermark: Offset): void {
@@ -209,13 +210,13 @@ export class JournaledLog implements PartitionLog {
 
   /** Deletes old segments by age and size. @returns how many. */
   retain(nowMs: number): Promise<number> {
-    return this.#change(async () => {
+    return this.#changeStart(async () => {
       const start = await this.segments.retentionStart(nowMs, this.#highWatermark);
       if (start === undefined) return 0;
       await this.#options.journal.control(this.partition, { kind: "start", start });
       this.segments.raiseStart(start);
       return this.#deleteBelowStart();
-    }, "go-on");
+    });
   }
 
   /** Reads and checks about so many bytes. @returns whether all of the log has been read since the scrub began at its start. */
@@ -236,10 +237,12 @@ export class JournaledLog implements PartitionLog {
   /** There is room on the disk again. */
   async makeRoom(): Promise<void> {
     if (!this.#isFull || this.#offline !== undefined) return;
-    await this.#unlessRefused(async () => {
-      await this.segments.cut(this.segments.logEnd);
-      this.#isFull = false;
-    });
+    await this.#unlessRefused(
+      this.#change(async () => {
+        await this.segments.cut(this.segments.logEnd);
+        this.#isFull = false;
+      }),
+    );
   }
 
   /** Takes nothing more; resolves when what was under way has ended. */
@@ -266,13 +269,13 @@ export class JournaledLog implements PartitionLog {
       await disclaim();
       await this.segments.drop();
     };
-    return this.#gate.run(() => (this.partition.drop === undefined ? this.#carryOut(remove) : this.#refusable(remove)), "wait");
+    return this.#gates.both(() => (this.partition.drop === undefined ? this.#carryOut(remove) : this.#refusable(remove)));
   }
 
-  /** As `#change`. What keeps it from being made is known by then, and refuses the append that follows. */
-  async #unlessRefused(change: () => Promise<void>): Promise<void> {
+  /** What keeps a change from being made is known by then, and refuses the append that follows. */
+  async #unlessRefused(changed: Promise<void>): Promise<void> {
     try {
-      await this.#change(change);
+      await changed;
     } catch (error) {
       if (!(error instanceof ClusterError)) throw error;
     }
@@ -289,8 +292,8 @@ export class JournaledLog implements PartitionLog {
   #refusal(): Failure | undefined {
     if (this.#offline !== undefined) return this.#offline;
     if (!this.#isFull) return this.#options.refusal();
-    const why = this.#unfinished === undefined ? "is full; appends go on when there is room" : "refused a truncation, which is tried again";
-    return { code: "KAFKA_STORAGE_ERROR", message: `${partitionKey(this.id)}: the disk ${why}` };
+    const full = `${partitionKey(this.id)}: the disk is full; appends go on when there is room`;
+    return { code: "KAFKA_STORAGE_ERROR", message: this.#endings.isUnmade ? this.#unfinishedMessage : full };
   }
 
   #checkOnline(): void {
@@ -299,7 +302,7 @@ export class JournaledLog implements PartitionLog {
 
   /** Writes stamped batches to the segment, then puts their frame: a frame speaks of bytes that the segment has taken. */
   #write(batches: Uint8Array): Failure | undefined {
-    if (!this.#gate.isOpen) throw new InvariantError(`${partitionKey(this.id)}: an append came without room`);
+    if (!this.#gates.end.isOpen) throw new InvariantError(`${partitionKey(this.id)}: an append came without room`);
     const { segments } = this;
     const segmentBase = segments.activeBase;
     try {
@@ -327,17 +330,37 @@ export class JournaledLog implements PartitionLog {
     this.#options.onFull();
   }
 
-  /** Runs a change of the log. Those that leave its end alone need not keep appends waiting. */
-  #change<Value>(change: () => Promise<Value>, appends: Appends = "wait"): Promise<Value> {
-    return this.#gate.run(() => this.#carryOut(change), appends);
+  /** Runs a change of the log that no other may come beside. */
+  #change<Value>(change: () => Promise<Value>): Promise<Value> {
+    return this.#gates.both(() => this.#carryOut(change));
+  }
+
+  #changeEnd<Value>(change: () => Promise<Value>): Promise<Value> {
+    return this.#endings.isUnfinished ? this.#change(change) : this.#gates.end.run(() => this.#carryOutAtOneEnd(change));
+  }
+
+  /** Appends, and the rolls that they need, go on beside it. */
+  #changeStart<Value>(change: () => Promise<Value>): Promise<Value> {
+    return this.#endings.isUnfinished ? this.#change(change) : this.#gates.start.run(() => this.#carryOutAtOneEnd(change));
   }
 
   async #carryOut<Value>(change: () => Promise<Value>): Promise<Value> {
     this.#checkOnline();
     return this.#refusable(async () => {
-      await this.#finish();
+      await this.#endings.finish();
       return change();
     });
+  }
+
+  async #carryOutAtOneEnd<Value>(change: () => Promise<Value>): Promise<Value> {
+    this.#checkOnline();
+    // It was refused while this one waited, and is not one end's alone.
+    if (this.#endings.isUnfinished) throw new ClusterError("KAFKA_STORAGE_ERROR", this.#unfinishedMessage);
+    return this.#refusable(change);
+  }
+
+  get #unfinishedMessage(): string {
+    return `${partitionKey(this.id)}: the disk refused a truncation, which is tried again`;
   }
 
   /** A failure of the disk in it is one of the store. */
@@ -349,7 +372,7 @@ export class JournaledLog implements PartitionLog {
         if (!mayPass(error)) this.#options.onFailure(error);
         else if (error.kind !== "unreadable") this.#meetsFullDisk();
         // A truncation that nobody could make: this log takes nothing until it is made, the others are not concerned.
-        else if (this.#unfinished !== undefined) this.#isFull = true;
+        else if (this.#endings.isUnmade) this.#isFull = true;
         throw new ClusterError("KAFKA_STORAGE_ERROR", `${partitionKey(this.id)}: ${error.message}`, { cause: error });
       }
       throw error;
@@ -358,36 +381,7 @@ export class JournaledLog implements PartitionLog {
 
   async #reset(start: Offset): Promise<void> {
     await this.#options.journal.control(this.partition, { kind: "reset", start });
-    await this.#end(() => this.segments.reset(start));
-  }
-
-  /** Cuts or empties the segments, as a durable frame says. */
-  #end(ending: () => Promise<unknown>): Promise<void> {
-    this.#unfinished = ending;
-    return this.#finish();
-  }
-
-  /** No sync begins meanwhile: what it would say is synced may be gone when it returns. */
-  async #finish(): Promise<void> {
-    if (this.#isUnmarked) await this.#markEnding();
-    if (this.#unfinished === undefined) return;
-    this.#ending = this.#unfinished().then(() => {});
-    try {
-      await this.#ending;
-    } finally {
-      this.#ending = undefined;
-    }
-    this.#unfinished = undefined;
-    // What was committed is not cut; but a log that begins again begins with nothing committed.
-    this.#highWatermark = Math.min(this.#highWatermark, this.segments.logEnd) as Offset;
-    this.#options.journal.endingApplied(this.partition);
-    if (!this.partition.isJournaled) await this.#markEnding();
-  }
-
-  async #markEnding(): Promise<void> {
-    this.#isUnmarked = true;
-    await this.#options.journal.mark(this.partition);
-    this.#isUnmarked = false;
+    await this.#endings.make(() => this.segments.reset(start));
   }
 
   async #roll(): Promise<void> {
@@ -397,7 +391,7 @@ export class JournaledLog implements PartitionLog {
   }
 
   async #sync(): Promise<LogPosition> {
-    while (this.#ending !== undefined) await this.#ending.catch(() => {});
+    await this.#endings.made();
     return this.segments.sync();
   }
 }

@@ -1,5 +1,5 @@
-// The object that holds one log's state and hands each call to the file that knows how. It adds one rule: operations that change segments
-// and files never overlap, and it says so when they do.
+// The object that holds one log's state and hands each call to the file that knows how. It adds one rule: operations that change the
+// same end of the log never overlap, and it says so when they do.
 
 import { invariant, type Offset, type TopicConfig } from "@varve/model";
 import type { EpochEnd, ReadResult } from "../log.ts";
@@ -80,7 +80,7 @@ export class DiskSegmentedLog implements SegmentedLog {
   }
 
   appendStamped(batches: Uint8Array): void {
-    this.#refuseWhile(this.#state.changing === "anything");
+    this.#refuse(this.#state.isEndChanging);
     appendStamped(this.#state, batches);
   }
 
@@ -130,7 +130,7 @@ export class DiskSegmentedLog implements SegmentedLog {
   }
 
   roll(): Promise<void> {
-    return this.#change(() => roll(this.#state));
+    return this.#changeEnd(() => roll(this.#state));
   }
   cut(end: Offset): Promise<Offset> {
     return this.#change(() => cutLog(this.#state, end));
@@ -139,7 +139,7 @@ export class DiskSegmentedLog implements SegmentedLog {
     return this.#change(() => resetLog(this.#state, start));
   }
   deleteBelowStart(): Promise<number> {
-    return this.#change(() => deleteBelowStart(this.#state), "closed-segments");
+    return this.#changeStart(() => deleteBelowStart(this.#state));
   }
   adoptTail(): Promise<AdoptedTail> {
     return this.#change(() => adoptTail(this.#state));
@@ -151,17 +151,33 @@ export class DiskSegmentedLog implements SegmentedLog {
     return this.#change(() => dropLog(this.#state));
   }
 
-  async #change<Value>(run: () => Promise<Value>, what: "closed-segments" | "anything" = "anything"): Promise<Value> {
-    this.#refuseWhile(this.#state.changing !== "nothing");
-    this.#state.changing = what;
+  #change<Value>(run: () => Promise<Value>): Promise<Value> {
+    return this.#changeEnd(() => this.#changeStart(run));
+  }
+
+  async #changeEnd<Value>(run: () => Promise<Value>): Promise<Value> {
+    const state = this.#state;
+    this.#refuse(state.isEndChanging);
+    state.isEndChanging = true;
     try {
       return await run();
     } finally {
-      this.#state.changing = "nothing";
+      state.isEndChanging = false;
     }
   }
 
-  #refuseWhile(isChanging: boolean): void {
-    invariant(!isChanging, `${this.#state.folder}: two changes of one log at once`);
+  async #changeStart<Value>(run: () => Promise<Value>): Promise<Value> {
+    const state = this.#state;
+    this.#refuse(state.isStartChanging);
+    state.isStartChanging = true;
+    try {
+      return await run();
+    } finally {
+      state.isStartChanging = false;
+    }
+  }
+
+  #refuse(isChanging: boolean): void {
+    invariant(!isChanging, `${this.#state.folder}: two changes of one end of the log at once`);
   }
 }

@@ -31,14 +31,16 @@ export async function retentionStart(state: LogState, nowMs: number, highWaterma
 
 /** See `SegmentedLog.deleteBelowStart`. */
 export async function deleteBelowStart(state: LogState): Promise<number> {
-  if (!state.closed.some(({ end }) => end <= state.logStart)) return 0;
+  // One that a roll ends meanwhile has a snapshot at its end that is not synced.
+  const doomedEnd = state.closed.findLast(({ end }) => end <= state.logStart)?.end;
+  if (doomedEnd === undefined) return 0;
   // What goes is told of by the snapshot at its end alone.
   await syncLog(state);
   await rebuildsDone(state);
   let deleted = 0;
   for (;;) {
     const segment = state.closed[0];
-    if (segment === undefined || segment.end > state.logStart) break;
+    if (segment === undefined || segment.end > doomedEnd) break;
     state.closed.shift();
     state.closedBytes -= segment.bytes;
     state.generation += 1;

@@ -16,8 +16,8 @@ export type { ScrubStep } from "./scrub.ts";
 
 /**
  * Calls that change the log (`appendStamped`, and all that return a promise but `read`, `findByTime`, `cutEnd`, `retentionStart`,
- * `scrubStep` and `sync`) never overlap each other, but for `appendStamped` and `deleteBelowStart`: the caller sees to it. Reads and syncs
- * may overlap with any but `close` and `drop`.
+ * `scrubStep` and `sync`) never overlap each other: the caller sees to it. But `appendStamped` and `roll`, which change its end, may overlap
+ * with `deleteBelowStart`, which changes its start. Reads and syncs may overlap with any but `close` and `drop`.
  */
 export interface SegmentedLog {
   readonly folder: string;
@@ -85,8 +85,8 @@ export interface SegmentedLog {
   /** Moves `logStart` (a no-op at or below it), and deletes nothing. @param start at most `logEnd`. */
   raiseStart(start: Offset): void;
   /**
-   * Deletes the segments that lie wholly below `logStart`, oldest first, never the active one. The last mark stands at or above `logStart`
-   * (journal.md 8), else a restart finds the producers' state of what went between the two missing. @returns how many.
+   * Deletes the segments that at the call are closed and lie wholly below `logStart`, oldest first. The last mark stands at or above
+   * `logStart` (journal.md 8), else a restart finds the producers' state of what went between the two missing. @returns how many.
    */
   deleteBelowStart(): Promise<number>;
 

@@ -64,8 +64,10 @@ export class LogState {
   residue: Residue | undefined;
   /** Its files are closed, and going. */
   isClosed = false;
-  /** An operation is under way that changes files: of closed segments only, or of any. There is never more than one. */
-  changing: "nothing" | "closed-segments" | "anything" = "nothing";
+  /** An operation is under way that changes where the log ends, or the files there; there is never more than one. */
+  isEndChanging = false;
+  /** The same for its start. */
+  isStartChanging = false;
   /** The side files were last flushed when the active segment had this length. */
   checkpointBytes = 0;
   /** The flush of side files that is under way. */

@@ -230,12 +230,12 @@ test("deleted, a log leaves no file and no folder", async () => {
   });
 });
 
-test("two changes of one log at once are an error of ours", async () => {
+test("two changes of one end of a log at once are an error of ours", async () => {
   await withLog(async (log) => {
     await fill(log, 5);
     const rolling = log.roll();
-    await expect(log.cut(zero)).rejects.toThrowError("two changes of one log at once");
-    expect(() => log.appendStamped(batchAt(log.logEnd))).toThrowError("two changes of one log at once");
+    await expect(log.cut(zero)).rejects.toThrowError("two changes of one end of the log at once");
+    expect(() => log.appendStamped(batchAt(log.logEnd))).toThrowError("two changes of one end of the log at once");
     await rolling;
   });
 });
