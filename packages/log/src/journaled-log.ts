@@ -1,49 +1,19 @@
 // One partition's log: its segments and its account with the journal, put together so that what is durable, cut or refused is right at
 // every moment. What a segment is: segments/; when rounds run: journal/; which logs there are: store.ts.
 
-import {
-  ClusterError,
-  type Compression,
-  type Failure,
-  InvariantError,
-  type Offset,
-  type PartitionId,
-  partitionKey,
-  type TopicConfig,
-} from "@varve/model";
+import { ClusterError, type Failure, InvariantError, type Offset, type PartitionId, partitionKey, type TopicConfig } from "@varve/model";
 import { stampBatch, stampLogAppendTime } from "@varve/record";
-import { type Clock, DiskError } from "@varve/runtime";
+import { DiskError } from "@varve/runtime";
 import { mayPass } from "./disk-verdict.ts";
 import { Endings } from "./endings.ts";
 import { Gates } from "./gate.ts";
-import type { Mark } from "./journal/frame.ts";
-import type { Journal } from "./journal/journal.ts";
 import { JournalPartition } from "./journal/journal-partition.ts";
+import type { JournaledLogOptions } from "./journaled-log-options.ts";
 import type { AppendResult, EpochEnd, PartitionLog, ReadResult } from "./log.ts";
 import { Pins } from "./pins.ts";
 import type { LogPosition } from "./segments/position.ts";
 import type { SegmentedLog } from "./segments/segmented-log.ts";
 import { checkStamped } from "./stamped-batches.ts";
-
-export interface JournaledLogOptions {
-  readonly id: PartitionId;
-  readonly segments: SegmentedLog;
-  readonly config: TopicConfig;
-  readonly journal: Journal;
-  /** The log's end, which is on the disk. */
-  readonly mark: Mark;
-  readonly start: { readonly offset: Offset; readonly lsn: number };
-  readonly clock: Clock;
-  readonly compression: Compression;
-  /** Why no log takes appends now. */
-  readonly refusal: () => Failure | undefined;
-  /** So many bytes were appended. */
-  readonly onAppended: (bytes: number) => void;
-  /** The disk had no room for an append. */
-  readonly onFull: () => void;
-  /** The disk failed a write or a sync. */
-  readonly onFailure: (error: unknown) => void;
-}
 
 /** Ended segments that a log keeps open until they are synced; the roll that would make it one more syncs them first. */
 export const sealedFilesMax = 4;
@@ -58,8 +28,8 @@ export class JournaledLog implements PartitionLog {
   #highWatermark = 0 as Offset;
   #listener: (() => void) | undefined;
   #offline: Failure | undefined;
-  /** The disk was full in the middle of an append: what it left behind the end is cut before the next. */
-  #isFull = false;
+  /** What the disk refuses: what an append has left behind the end is cut, and a change that was begun is made, before the next append. */
+  #refusedBy: DiskError | undefined;
   readonly #endings: Endings;
   readonly #pins = new Pins();
 
@@ -108,7 +78,7 @@ export class JournaledLog implements PartitionLog {
   }
 
   room(batchBytes: number): true | Promise<void> {
-    if (this.#offline !== undefined || this.#isFull) return true;
+    if (this.#offline !== undefined || this.#refusedBy !== undefined) return true;
     if (!this.#gates.end.isOpen) return this.#gates.end.passed();
     if (this.segments.mustRoll(batchBytes, this.#options.clock.wallMs())) return this.#unlessRefused(this.#changeEnd(() => this.#roll()));
     return this.partition.isJournaled ? this.#options.journal.room(batchBytes) : true;
@@ -182,8 +152,7 @@ export class JournaledLog implements PartitionLog {
           `${partitionKey(this.id)}: the log cannot begin at ${start}, it ends at ${this.segments.logEnd}`,
         );
       if (start <= this.segments.logStart) return;
-      await this.#options.journal.control(this.partition, { kind: "start", start });
-      this.segments.raiseStart(start);
+      await this.#raise(start);
       await this.#deleteBelowStart();
     });
   }
@@ -212,9 +181,8 @@ export class JournaledLog implements PartitionLog {
   retain(nowMs: number): Promise<number> {
     return this.#changeStart(async () => {
       const start = await this.segments.retentionStart(nowMs, this.#highWatermark);
-      if (start === undefined) return 0;
-      await this.#options.journal.control(this.partition, { kind: "start", start });
-      this.segments.raiseStart(start);
+      if (start !== undefined) await this.#raise(start);
+      // Also what the disk refused to remove the last time.
       return this.#deleteBelowStart();
     });
   }
@@ -224,9 +192,9 @@ export class JournaledLog implements PartitionLog {
     return this.#pins.hold(async () => (await this.segments.scrubStep(bytesMax)).roundDone);
   }
 
-  /** An append met a full disk, and there has been no room since. */
-  get isFull(): boolean {
-    return this.#isFull;
+  /** The disk has refused an append or a change, and it was not made up for since. */
+  get isRefused(): boolean {
+    return this.#refusedBy !== undefined;
   }
 
   /** Nothing may be appended or read any more, for this reason. */
@@ -234,13 +202,13 @@ export class JournaledLog implements PartitionLog {
     this.#offline = failure;
   }
 
-  /** There is room on the disk again. */
+  /** The disk may take what it has refused. */
   async makeRoom(): Promise<void> {
-    if (!this.#isFull || this.#offline !== undefined) return;
+    if (this.#refusedBy === undefined || this.#offline !== undefined) return;
     await this.#unlessRefused(
       this.#change(async () => {
         await this.segments.cut(this.segments.logEnd);
-        this.#isFull = false;
+        this.#refusedBy = undefined;
       }),
     );
   }
@@ -248,7 +216,7 @@ export class JournaledLog implements PartitionLog {
   /** Takes nothing more; resolves when what was under way has ended. */
   quiesce(): Promise<void> {
     return this.#change(async () => {
-      if (this.#isFull) await this.segments.cut(this.segments.logEnd);
+      if (this.#refusedBy !== undefined) await this.segments.cut(this.segments.logEnd);
       this.#offline = { code: "BROKER_NOT_AVAILABLE", message: `${partitionKey(this.id)}: the broker is shutting down` };
     });
   }
@@ -281,8 +249,14 @@ export class JournaledLog implements PartitionLog {
     }
   }
 
+  async #raise(start: Offset): Promise<void> {
+    await this.#options.journal.control(this.partition, { kind: "start", start });
+    this.segments.raiseStart(start);
+  }
+
   /** Segments go only when a durable mark stands in one that stays: recovery begins there. Takes as long as a sync of a whole segment. */
   async #deleteBelowStart(): Promise<number> {
+    if (!this.segments.hasExpired) return 0;
     const { position } = this.partition.marked;
     if (position.offset <= this.segments.logStart && position.segmentBase !== this.segments.activeBase)
       await this.#options.journal.mark(this.partition);
@@ -291,9 +265,10 @@ export class JournaledLog implements PartitionLog {
 
   #refusal(): Failure | undefined {
     if (this.#offline !== undefined) return this.#offline;
-    if (!this.#isFull) return this.#options.refusal();
-    const full = `${partitionKey(this.id)}: the disk is full; appends go on when there is room`;
-    return { code: "KAFKA_STORAGE_ERROR", message: this.#endings.isUnmade ? this.#unfinishedMessage : full };
+    if (this.#refusedBy === undefined) return this.#options.refusal();
+    if (this.#endings.isUnmade) return { code: "KAFKA_STORAGE_ERROR", message: this.#unfinishedMessage };
+    const why = this.#refusedBy.kind === "no-space" ? "the disk is full" : this.#refusedBy.message;
+    return { code: "KAFKA_STORAGE_ERROR", message: `${partitionKey(this.id)}: ${why}; appends go on when that has passed` };
   }
 
   #checkOnline(): void {
@@ -321,13 +296,13 @@ export class JournaledLog implements PartitionLog {
       this.#options.onFailure(error);
       return { code: "KAFKA_STORAGE_ERROR", message: `${partitionKey(this.id)}: ${error.message}` };
     }
-    this.#meetsFullDisk();
+    this.#refused(error);
     return this.#refusal()!;
   }
 
-  #meetsFullDisk(): void {
-    this.#isFull = true;
-    this.#options.onFull();
+  #refused(error: DiskError): void {
+    this.#refusedBy = error;
+    this.#options.onRefused(error);
   }
 
   /** Runs a change of the log that no other may come beside. */
@@ -370,9 +345,8 @@ export class JournaledLog implements PartitionLog {
     } catch (error) {
       if (error instanceof DiskError) {
         if (!mayPass(error)) this.#options.onFailure(error);
-        else if (error.kind !== "unreadable") this.#meetsFullDisk();
-        // A truncation that nobody could make: this log takes nothing until it is made, the others are not concerned.
-        else if (this.#endings.isUnmade) this.#isFull = true;
+        // What cannot be read is in the way of nobody but a truncation that must be made.
+        else if (error.kind !== "unreadable" || this.#endings.isUnmade) this.#refused(error);
         throw new ClusterError("KAFKA_STORAGE_ERROR", `${partitionKey(this.id)}: ${error.message}`, { cause: error });
       }
       throw error;

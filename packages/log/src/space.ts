@@ -1,10 +1,11 @@
 // Whether there is room on the disk: appends are refused before it is full, and taken again by themselves when there is room. It asks the
-// disk when enough was appended since it last did, and from time to time while it refuses; never while nothing is written.
+// disk when enough was appended since it last did, and from time to time while it refuses; never while nothing is written. What the disk has
+// refused for any other reason that may pass is tried again by the same timer, and keeps nobody else from going on.
 
 import type { Failure } from "@varve/model";
-import type { Clock, Disk, Logger, Timer } from "@varve/runtime";
+import type { Clock, Disk, DiskError, Logger, Timer } from "@varve/runtime";
 
-/** While appends are refused, the disk is asked again after so long. */
+/** While appends are refused, the disk is asked again after so long, and so is what it has refused. */
 export const spacePollMs = 1_000;
 /** And while they are not, after this part of the free minimum was appended. */
 const appendedShare = 8;
@@ -16,7 +17,7 @@ export interface SpaceWatchOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly freeBytesMin: number;
-  /** Appends are taken again. */
+  /** Appends are taken again, or what was refused may be taken now. */
   readonly onRoom: () => void;
   readonly onFailure: (error: unknown) => void;
 }
@@ -24,6 +25,8 @@ export interface SpaceWatchOptions {
 export class SpaceWatch {
   readonly #options: SpaceWatchOptions;
   #refusal: Failure | undefined;
+  /** Something was refused although there is room. */
+  #mustRetry = false;
   #appendedBytes = 0;
   #isAsking = false;
   #timer: Timer | undefined;
@@ -45,9 +48,11 @@ export class SpaceWatch {
     this.#ask();
   }
 
-  /** An append met a full disk. */
-  full(): void {
-    this.#refuse(0);
+  /** The disk has refused what it may take later, see `mayPass`. */
+  refused(error: DiskError): void {
+    if (error.kind === "no-space") return this.#refuse(0);
+    this.#mustRetry = true;
+    this.#poll();
   }
 
   /** Asks the disk once. */
@@ -56,7 +61,7 @@ export class SpaceWatch {
     if (this.#isClosed) return;
     const { freeBytesMin } = this.#options;
     if (freeBytes < freeBytesMin) this.#refuse(freeBytes);
-    else if (this.#refusal === undefined) return;
+    else if (this.#refusal === undefined) this.#retry();
     else if (freeBytes >= freeBytesMin * liftFactor) this.#lift(freeBytes);
     else this.#poll();
   }
@@ -87,8 +92,15 @@ export class SpaceWatch {
     this.#poll();
   }
 
+  #retry(): void {
+    if (!this.#mustRetry) return;
+    this.#mustRetry = false;
+    this.#options.onRoom();
+  }
+
   #lift(freeBytes: number): void {
     this.#refusal = undefined;
+    this.#mustRetry = false;
     this.#options.logger.info("there is room on the disk again: appends go on", { freeBytes });
     this.#options.onRoom();
   }

@@ -60,8 +60,14 @@ export class JournaledLogStore implements LogStore {
   readonly #journal: Journal;
   readonly #space: SpaceWatch;
   readonly #maintenance: Maintenance;
+  /** Keys of folders whose making was refused, as was their removal: they go with the next making, or when the store closes. */
+  readonly #unmade = new Set<string>();
   /** Why a log that was being dropped is still there although the store closes: only the next start can finish it. */
   #refusedDrop: DiskError | undefined;
+  /** While the store closes: the journal waits for what the disk refuses. */
+  #giveUp: ((refusal: DiskError) => void) | undefined;
+  /** While the store closes: resolves when nothing changes a log or waits for the journal. */
+  #quiescing: Promise<void> = Promise.resolve();
   #checkpoint: Promise<void> = Promise.resolve();
   /** What the log start checkpoint holds. */
   #savedStarts: ReadonlyMap<string, LogStartPoint>;
@@ -93,7 +99,7 @@ export class JournaledLogStore implements LogStore {
       generation,
       nextLsn,
       saveCheckpoint: (floorLsn) => holder.store!.#saveCheckpoint(floorLsn),
-      onFull: () => holder.store!.#space.full(),
+      onRefused: (error) => holder.store!.#journalRefused(error),
       onFailure: (error) => holder.store!.#fail(error),
     });
     const store = new JournaledLogStore(opened, journal);
@@ -145,7 +151,6 @@ export class JournaledLogStore implements LogStore {
     const { disk } = this.#opened.ports;
     try {
       await log.drop(() => disclaimPartitionFolder(disk, key));
-      await removePartitionFolder(disk, key);
       await disk.syncFolder("");
       return true;
     } catch (error) {
@@ -176,7 +181,9 @@ export class JournaledLogStore implements LogStore {
       // Everything that was answered is durable; only the next start has to find that out by itself.
       this.#opened.ports.logger.warn("closed without the marker of a clean stop; the next start recovers", { error: refusal });
       this.#state = "closed";
-      this.#abandon({ code: "BROKER_NOT_AVAILABLE", message: "the broker is shutting down" });
+      const ended = this.#abandon({ code: "BROKER_NOT_AVAILABLE", message: "the broker is shutting down" });
+      // Whoever takes the directory next must not find this life at work in it.
+      await Promise.allSettled([ended, this.#quiescing, this.#checkpoint]);
       await this.#opened.lock.release();
     }
   }
@@ -185,15 +192,20 @@ export class JournaledLogStore implements LogStore {
     const { ports, generation, lock } = this.#opened;
     await this.#maintenance.close();
     await Promise.allSettled(this.#changing.values());
+    for (const key of this.#unmade) await removePartitionFolder(ports.disk, key);
+    if (this.#unmade.size > 0) await ports.disk.syncFolder("");
     if (this.#refusedDrop !== undefined) throw this.#refusedDrop;
     const logs = [...this.#logs.values()];
-    // A ring that waits for room on a full disk would hold the shutdown for as long as the disk is full.
-    if (this.#journal.isStuck && this.#space.refusal !== undefined) throw new DiskError("no-space", "journal", "the ring waits for room");
-    await Promise.all(logs.map((log) => log.quiesce()));
-    await this.#journal.quiesce();
+    // A journal that waits for what the disk refuses would hold the shutdown for as long as that lasts: one more try, and no other.
+    const stuck = new Promise<never>((_, reject) => {
+      this.#giveUp = reject;
+    });
+    if (this.#journal.isStuck) this.#journal.retryFreeing();
+    this.#quiescing = allEnded(logs.map((log) => log.quiesce())).then(() => this.#journal.quiesce());
+    await Promise.race([stuck, this.#quiescing]);
     this.#space.close();
     for (let at = 0; at < logs.length; at += closesAtOnceMax)
-      await Promise.all(logs.slice(at, at + closesAtOnceMax).map((log) => log.close()));
+      await allEnded(logs.slice(at, at + closesAtOnceMax).map((log) => log.close()));
     await this.#journal.close();
     const lastLsn = this.#journal.nextLsn - 1;
     for (const { partition } of logs) partition.markedUpTo({ position: partition.segments.position, covers: lastLsn });
@@ -217,6 +229,7 @@ export class JournaledLogStore implements LogStore {
       }
       await removePartitionFolder(disk, key);
     }
+    this.#unmade.delete(key);
     const incarnation = await this.#journal.create(id);
     await disk.makeFolder(key);
     let segments: SegmentedLog | undefined;
@@ -226,11 +239,23 @@ export class JournaledLogStore implements LogStore {
       await writePartitionMetadata(disk, key, id, topicName, incarnation);
       await disk.syncFolder("");
     } catch (error) {
-      // Its topic may be deleted before the next try, and nobody would come back for the folder.
-      if (mayPass(error)) await (segments?.drop() ?? removePartitionFolder(disk, key));
+      if (mayPass(error)) await this.#unmake(key, segments);
       throw error;
     }
     return this.#add(id, segments, config, incarnation);
+  }
+
+  /** The topic may be deleted before the next try, and nobody would come back for the folder. */
+  async #unmake(key: string, segments: SegmentedLog | undefined): Promise<void> {
+    const { disk } = this.#opened.ports;
+    this.#unmade.add(key);
+    try {
+      // What makes it complete goes, whatever becomes of the rest: the next start removes what is not.
+      await allEnded([disclaimPartitionFolder(disk, key), segments?.drop() ?? removePartitionFolder(disk, key)]);
+      this.#unmade.delete(key);
+    } catch (error) {
+      if (!mayPass(error)) throw error;
+    }
   }
 
   #add(id: PartitionId, segments: SegmentedLog, config: TopicConfig, covers: number): JournaledLog {
@@ -246,7 +271,7 @@ export class JournaledLogStore implements LogStore {
       compression: ports.compression,
       refusal: () => this.#space.refusal,
       onAppended: (bytes) => this.#space.appended(bytes),
-      onFull: () => this.#space.full(),
+      onRefused: (error) => this.#space.refused(error),
       onFailure: (error) => this.#fail(error),
     });
     this.#logs.set(partitionKey(id), log);
@@ -301,11 +326,17 @@ export class JournaledLogStore implements LogStore {
     for (const log of this.#logs.values()) log.makeRoom().catch((error: unknown) => this.#fail(error));
   }
 
-  /** Ends all work without bringing it to its end: whoever waits is refused. */
-  #abandon(failure: Failure): void {
-    this.#journal.fail();
+  #journalRefused(error: DiskError): void {
+    this.#space.refused(error);
+    if (this.#journal.isStuck) this.#giveUp?.(error);
+  }
+
+  /** Ends all work without bringing it to its end: whoever waits is refused. Resolves when the journal's own work has ended. */
+  #abandon(failure: Failure): Promise<void> {
+    const ended = this.#journal.fail();
     this.#space.close();
     for (const log of this.#logs.values()) log.takeOffline(failure);
+    return ended;
   }
 
   /** The disk failed: nothing is answered from it any more, and the process ends. Any other error is nobody's to handle. */
@@ -314,8 +345,13 @@ export class JournaledLogStore implements LogStore {
     if (this.#state === "failed") return;
     this.#state = "failed";
     const failure: Failure = { code: "KAFKA_STORAGE_ERROR", message: `the disk failed: ${error.message}` };
-    this.#abandon(failure);
+    void this.#abandon(failure);
     this.#opened.ports.logger.error("the disk failed; nothing more is answered from it", { error });
     this.#opened.options.onDiskFailure(error);
   }
+}
+
+/** As `Promise.all`, but nothing is under way any more when it throws. */
+async function allEnded(works: readonly Promise<void>[]): Promise<void> {
+  for (const end of await Promise.allSettled(works)) if (end.status === "rejected") throw end.reason;
 }

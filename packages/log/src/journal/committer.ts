@@ -3,8 +3,8 @@
 // instead. It never frees the journal: see flusher.ts. Why it is safe: docs/formats/journal.md, "Rounds".
 
 import { ClusterError, type Compression, invariant, type Offset } from "@varve/model";
-import { type Clock, stepBudgetMs, syncWriteBytesMax, type Timer, turn } from "@varve/runtime";
-import { mayPass } from "../disk-verdict.ts";
+import { type Clock, type DiskError, stepBudgetMs, syncWriteBytesMax, type Timer, turn } from "@varve/runtime";
+import { allUnlessFailed, mayPass } from "../disk-verdict.ts";
 import { isDirectRound } from "./direct-round.ts";
 import {
   appendFrameBytes,
@@ -40,8 +40,8 @@ export interface CommitterOptions {
   readonly onRound: () => void;
   /** No file of the ring can take the round that waits; `resume` once one can. */
   readonly onStarved: () => void;
-  /** The disk has no room, or the process no file to open, for a direct round. */
-  readonly onFull: () => void;
+  /** A direct round was refused, and is tried again. */
+  readonly onRefused: (error: DiskError) => void;
   /** The disk failed. */
   readonly onFailure: (error: unknown) => void;
 }
@@ -166,8 +166,7 @@ export class Committer {
   fail(): void {
     if (this.#state === "failed") return;
     this.#state = "failed";
-    this.#markTimer?.cancel();
-    this.#directTimer?.cancel();
+    this.close();
     for (const { reject } of [...this.#collecting.waiters, ...this.#spare.waiters]) reject(diskFailed());
     this.#madeRoom();
   }
@@ -319,16 +318,18 @@ export class Committer {
 
   /** Again and again while the disk refuses what it may take later: a sync that failed so has left everything as dirty as it was. */
   async #syncDirect(buffer: RoundBuffer, members: readonly JournalPartition[]): Promise<void> {
-    const ends = await Promise.allSettled(members.map(({ segments }) => segments.sync()));
-    if (this.#state === "failed") return;
+    try {
+      await allUnlessFailed(members.map(({ segments }) => segments.sync()));
+    } catch (error) {
+      if (this.#state === "failed") return;
+      if (!mayPass(error)) return this.#options.onFailure(error);
+      this.#isRefused = true;
+      this.#options.onRefused(error);
+      this.#directTimer = this.#options.clock.setTimer(directRetryMs, () => void this.#syncDirect(buffer, members));
+      return;
+    }
     this.#isRefused = false;
-    const reasons = ends.flatMap((end) => (end.status === "rejected" ? [end.reason as unknown] : []));
-    if (reasons.length === 0) return this.#completeDirect(buffer, members);
-    const failure = reasons.find((reason) => !mayPass(reason));
-    if (failure !== undefined) return this.#options.onFailure(failure);
-    this.#isRefused = true;
-    this.#options.onFull();
-    this.#directTimer = this.#options.clock.setTimer(directRetryMs, () => void this.#syncDirect(buffer, members));
+    this.#completeDirect(buffer, members);
   }
 
   #completeDirect(buffer: RoundBuffer, members: readonly JournalPartition[]): void {

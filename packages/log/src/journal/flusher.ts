@@ -2,7 +2,7 @@
 // oldest file used again once a durable checkpoint says that its frames are void. It bounds how much, and for how long, lies unsynced. It
 // never raises a durable end of a journaled partition: see committer.ts.
 
-import type { Clock, Timer } from "@varve/runtime";
+import type { Clock, DiskError, Timer } from "@varve/runtime";
 import { mayPass } from "../disk-verdict.ts";
 import type { JournalPartition } from "./journal-partition.ts";
 import type { Ring, RingFile } from "./ring.ts";
@@ -24,8 +24,8 @@ export interface FlusherOptions {
   readonly onFreed: () => void;
   /** Nothing is left to do. */
   readonly onIdle: () => void;
-  /** The disk has no room for a checkpoint or a side file. The task rests until `check` is called again. */
-  readonly onFull: () => void;
+  /** The disk refuses a checkpoint or a side file. The task rests until `check` is called again. */
+  readonly onRefused: (error: DiskError) => void;
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -125,7 +125,7 @@ export class Flusher {
     if (!mayPass(error)) return this.#options.onFailure(error);
     this.#again = false;
     this.#rest();
-    this.#options.onFull();
+    this.#options.onRefused(error);
   }
 
   #rest(): void {

@@ -2,7 +2,7 @@
 // committer and the flusher together; what they do is in their files, and why it is right in docs/formats/journal.md.
 
 import type { Compression, Offset, PartitionId } from "@varve/model";
-import type { Clock, Disk, Logger, Metrics, Timer } from "@varve/runtime";
+import type { Clock, Disk, DiskError, Logger, Metrics, Timer } from "@varve/runtime";
 import { Committer, type Control } from "./committer.ts";
 import { Flusher } from "./flusher.ts";
 import { type Generation, partitionBytes } from "./frame.ts";
@@ -30,8 +30,8 @@ export interface JournalOptions {
   readonly nextLsn: number;
   /** Makes `synced` and `start` of all partitions durable, as they are when `floorLsn` is asked, and that all frames below that are void. */
   readonly saveCheckpoint: (floorLsn: () => number) => Promise<void>;
-  /** The disk has no room for what frees the journal; `retryFreeing` when it has. */
-  readonly onFull: () => void;
+  /** The disk refuses what frees the journal, or a file of the ring; `retryFreeing` when it may take it. */
+  readonly onRefused: (error: DiskError) => void;
   /** The disk failed a write or a sync. */
   readonly onFailure: (error: unknown) => void;
 }
@@ -48,6 +48,7 @@ export class Journal {
   #growthTimer: Timer | undefined;
   /** While it runs. */
   #growth: Promise<void> | undefined;
+  readonly #onRefused: (error: DiskError) => void;
   readonly #onFailure: (error: unknown) => void;
   #isClosing = false;
 
@@ -57,6 +58,7 @@ export class Journal {
     this.#ring = ring;
     this.#clock = clock;
     this.#growthDelayMs = tuning.growthDelayMs;
+    this.#onRefused = options.onRefused;
     this.#onFailure = onFailure;
     this.#committer = new Committer({
       clock,
@@ -72,7 +74,7 @@ export class Journal {
         if (this.#growthTimer !== undefined) this.#growNow();
         this.#flusher.check();
       },
-      onFull: options.onFull,
+      onRefused: options.onRefused,
       onFailure,
     });
     this.#flusher = new Flusher({
@@ -85,7 +87,7 @@ export class Journal {
       onSynced: (partition) => this.#committer.mark(partition),
       onFreed: () => this.#committer.resume(),
       onIdle: () => this.#committer.shrink(),
-      onFull: options.onFull,
+      onRefused: options.onRefused,
       onFailure,
     });
   }
@@ -109,6 +111,7 @@ export class Journal {
       .grow(
         () => this.#isClosing,
         () => this.#committer.resume(),
+        this.#onRefused,
       )
       .catch(this.#onFailure)
       .finally(() => {
@@ -184,12 +187,13 @@ export class Journal {
     this.#flusher.forget(partition);
   }
 
-  /** The disk failed: whoever waits is refused, and nothing is written any more. */
-  fail(): void {
+  /** Whoever waits is refused, and nothing new is written; resolves when what is under way in the background has ended. */
+  async fail(): Promise<void> {
     this.#isClosing = true;
     this.#growthTimer?.cancel();
     this.#committer.fail();
-    void this.#flusher.stop();
+    await this.#flusher.stop();
+    await this.#growth;
   }
 
   /** Ends all work in the background: from here on nobody syncs a segment but its log. Nobody puts anything any more. */

@@ -129,9 +129,9 @@ export class Ring {
 
   /**
    * Makes the files that are still missing, in the background: zeros, synced, so that a round never changes a file's length.
-   * @param isStopped asked between files.
+   * @param isStopped asked between files. @param refused told when another try may be worth it.
    */
-  async grow(isStopped: () => boolean, grown: () => void): Promise<void> {
+  async grow(isStopped: () => boolean, grown: () => void, refused: (error: DiskError) => void): Promise<void> {
     const { files, fileBytes, diskFreeBytesMin } = this.#options;
     const { disk, logger } = this.#ports;
     const present = new Set([...this.#free, ...this.#used].map(({ name }) => name));
@@ -150,6 +150,7 @@ export class Ring {
       } catch (error) {
         if (!mayPass(error)) throw error;
         logger.warn("the journal keeps its size: another file cannot be made now", { files: present.size, file: name, error });
+        if (error.kind === "too-many-files") refused(error);
         return;
       }
       present.add(name);

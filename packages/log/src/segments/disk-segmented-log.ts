@@ -12,7 +12,7 @@ import { findByTime } from "./find-by-time.ts";
 import type { AdoptedTail, LogPosition } from "./position.ts";
 import type { ProducerCheck } from "./producers.ts";
 import { isOnDiskOnly, readLog } from "./read.ts";
-import { deleteBelowStart, retentionStart } from "./retention.ts";
+import { deleteBelowStart, hasExpired, retentionStart } from "./retention.ts";
 import { mustRoll, roll } from "./roll.ts";
 import { type ScrubStep, scrubStep } from "./scrub.ts";
 import type { SegmentedLog } from "./segmented-log.ts";
@@ -62,6 +62,9 @@ export class DiskSegmentedLog implements SegmentedLog {
   }
   get hasResidue(): boolean {
     return this.#state.residue !== undefined;
+  }
+  get hasExpired(): boolean {
+    return hasExpired(this.#state);
   }
   get damage(): readonly DamagedRange[] {
     return this.#state.damage.ranges;

@@ -29,6 +29,11 @@ export async function retentionStart(state: LogState, nowMs: number, highWaterma
   return state.generation === generation && start > state.logStart ? start : undefined;
 }
 
+/** See `SegmentedLog.hasExpired`. */
+export function hasExpired({ closed, logStart }: LogState): boolean {
+  return closed[0] !== undefined && closed[0].end <= logStart;
+}
+
 /** See `SegmentedLog.deleteBelowStart`. */
 export async function deleteBelowStart(state: LogState): Promise<number> {
   // One that a roll ends meanwhile has a snapshot at its end that is not synced.
@@ -44,13 +49,20 @@ export async function deleteBelowStart(state: LogState): Promise<number> {
     state.closed.shift();
     state.closedBytes -= segment.bytes;
     state.generation += 1;
+    state.unsynced.folder = true;
     const unsynced = state.unsynced.sealed.find(({ path }) => path === segment.path);
     if (unsynced !== undefined) {
       state.unsynced.sealed = state.unsynced.sealed.filter((file) => file !== unsynced);
       await unsynced.close();
     }
-    await deleteSegment(state, segment.base);
-    state.unsynced.folder = true;
+    try {
+      await deleteSegment(state, segment.base);
+    } catch (error) {
+      // Its batches go last: whole or not at all, and the next call tries again.
+      state.closed.unshift(segment);
+      state.closedBytes += segment.bytes;
+      throw error;
+    }
     deleted += 1;
   }
   if (deleted > 0) await dropSnapshots(state, (offset) => offset < state.segments[0]!.base);

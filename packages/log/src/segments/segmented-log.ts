@@ -39,6 +39,8 @@ export interface SegmentedLog {
   readonly sealedFiles: number;
   /** Bytes stand behind the end that were neither adopted nor cut: no append before that. */
   readonly hasResidue: boolean;
+  /** Segments lie wholly below `logStart`, and `deleteBelowStart` would delete them. */
+  readonly hasExpired: boolean;
   /** Ranges of offsets that are known to be offline. */
   readonly damage: readonly DamagedRange[];
 

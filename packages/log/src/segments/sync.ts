@@ -1,6 +1,6 @@
 // Makes what was written durable, and says up to where. When to call it, and what that means to anybody, is the caller's business.
 
-import { mayPass } from "../disk-verdict.ts";
+import { allUnlessFailed } from "../disk-verdict.ts";
 import { encodeEpochs } from "./epochs.ts";
 import { replaceFile, syncIfThere } from "./files.ts";
 import { epochCheckpointName } from "./names.ts";
@@ -39,11 +39,8 @@ async function syncTaken(state: LogState, unsynced: Unsynced, before: Promise<vo
   const checkpoint = checkpointWhenDue(state);
   if (checkpoint !== undefined) waits.push(checkpoint);
   try {
-    const ends = await Promise.allSettled(waits);
-    const rejected = ends.filter((end) => end.status === "rejected");
     // A side file that finds no room must not hide that the disk has failed.
-    const failed = rejected.find(({ reason }) => !mayPass(reason)) ?? rejected[0];
-    if (failed !== undefined) throw failed.reason;
+    await allUnlessFailed(waits);
     if (unsynced.folder || epochs !== undefined) await disk.syncFolder(state.folder);
   } catch (error) {
     giveBack(state, unsynced);

@@ -168,7 +168,7 @@ export class Driver {
     return (
       this.#machine.disk.capacityBytes < 1e12 ||
       this.store.writeRefusal !== undefined ||
-      this.#logs().some(([, log]) => (log as JournaledLog).isFull)
+      this.#logs().some(([, log]) => (log as JournaledLog).isRefused)
     );
   }
 
@@ -312,7 +312,7 @@ export class Driver {
     const bytes = Uint8Array.from(parts.flatMap((part) => [...part]));
     do if (!(await this.#room(model, log, bytes.length))) return;
     while (log.room(bytes.length) !== true);
-    const isWritten = this.store.writeRefusal === undefined && !(log as JournaledLog).isFull;
+    const isWritten = this.store.writeRefusal === undefined && !(log as JournaledLog).isRefused;
     try {
       log.appendAsFollower(bytes.slice());
     } catch (error) {
