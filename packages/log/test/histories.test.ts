@@ -31,6 +31,10 @@ test("a disk that fails while a life looks at what it has found ends that life, 
   expect((await crashSeed(drawCrashing(504_826))).lives).toBeGreaterThan(1);
 });
 
+test("of two syncs of one file, one of which fails, none is believed", async () => {
+  expect((await crashSeed(drawCrashing(12_133))).lives).toBeGreaterThan(1);
+});
+
 test("in these histories every kind of trouble has happened, and every kind of round", () => {
   const troubles = [
     "death.process",
@@ -43,6 +47,9 @@ test("in these histories every kind of trouble has happened, and every kind of r
     "fault.stall-all",
     "fault.sync-failed",
     "fault.entry-dropped",
+    "fault.refused-too-many-files",
+    "fault.refused-no-space",
+    "fault.sync-wants-room",
   ];
   for (const trouble of troubles) expect(counts.get(`disk.${trouble}`) ?? 0, trouble).toBeGreaterThan(0);
   for (const counter of ["rounds", "direct_rounds", "waits"])

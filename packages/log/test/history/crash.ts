@@ -3,12 +3,15 @@
 import { setImmediate } from "node:timers";
 import { DiskError, sleep } from "@varve/runtime";
 import { type Death, type DiskOnly, diskOnly, type MachinePorts, type Moment, Random, type SimMetrics } from "@varve/sim";
+import { mayPass } from "../../src/disk-verdict.ts";
 import type { JournalTuning } from "../../src/journal/tuning.ts";
 import type { LogStore, LogStoreOptions } from "../../src/log.ts";
 import { openLogStore } from "../../src/open-store.ts";
 import { scriptCompression } from "./batches.ts";
-import { Driver, DriverState, idOf } from "./driver.ts";
+import { Driver } from "./driver.ts";
+import { DriverState, idOf } from "./driver-state.ts";
 import { Violation } from "./model.ts";
+import { beginRefusals, drawRefusals, endRefusals, isRefusing, type Refusals, refusalsOf } from "./refusals.ts";
 import { drawHistory, printHistory, type Step } from "./steps.ts";
 
 /** What ends a life: a death at an effect, or none. */
@@ -31,6 +34,7 @@ export interface Crashing {
   readonly tuning?: Partial<JournalTuning>;
   /** One for each life, until they are used up. */
   readonly deaths: readonly (PlannedDeath | undefined)[];
+  readonly refusals?: Refusals;
 }
 
 /** What a run was. */
@@ -89,10 +93,11 @@ export async function crash(plan: Crashing): Promise<Crashed> {
   const found: (string | undefined)[] = [];
   let isDone = false;
   let hasFailed = false;
+  let deaths = 0;
   for (let life = 0; !isDone; life++) {
     if (life === livesMax) throw new Violation(`not through after ${livesMax} lives`);
     const before = machine.disk.effects;
-    const planned = plan.deaths[life] ?? (hasFailed ? afterFailure : undefined);
+    const planned = plan.deaths[deaths] ?? (hasFailed ? afterFailure : undefined);
     hasFailed = false;
     let left = planned?.effect ?? Number.POSITIVE_INFINITY;
     machine.disk.onEffect = (ordinal, kind, path) => {
@@ -103,11 +108,13 @@ export async function crash(plan: Crashing): Promise<Crashed> {
     state.found = undefined;
     const outcome = await machine.run((ports) => {
       metrics = ports.metrics;
-      return live(plan, machine, state, ports);
+      return live(plan, machine, state, ports, life);
     });
     found.push(state.found);
     for (const name of journalCounters) counts.set(name, (counts.get(name) ?? 0) + (metrics?.value(name) ?? 0));
     effects.push(machine.disk.effects - before);
+    // A life that a refusal ends leaves its death to the next: there are no fewer deaths for all the refusals.
+    if (outcome.kind === "died" || !state.wasRefused) deaths++;
     if (outcome.kind === "died" && planned?.thenPower !== undefined) machine.machine.kill("power", planned.thenPower);
     if (outcome.kind === "finished") {
       isDone = outcome.value === "done";
@@ -126,9 +133,19 @@ export async function crash(plan: Crashing): Promise<Crashed> {
   };
 }
 
-async function live(plan: Crashing, machine: DiskOnly, state: DriverState, ports: MachinePorts): Promise<"done" | "restart" | "failed"> {
+async function live(
+  plan: Crashing,
+  machine: DiskOnly,
+  state: DriverState,
+  ports: MachinePorts,
+  life: number,
+): Promise<"done" | "restart" | "failed"> {
   state.hasFailed = false;
+  state.wasRefused = false;
   machine.disk.capacityBytes = 1e12;
+  endRefusals(machine);
+  const spell = plan.refusals?.openings[life];
+  if (spell !== undefined) beginRefusals(machine, spell);
   let fail = () => {};
   const failed = new Promise<"failed">((resolve) => {
     fail = () => resolve("failed");
@@ -143,8 +160,11 @@ async function live(plan: Crashing, machine: DiskOnly, state: DriverState, ports
       fail();
     },
   };
-  const store = await unlessDiskFails(openLogStore({ ...ports, compression: scriptCompression }, options, signal));
-  if (store === undefined) return "failed";
+  const store = await unlessDiskFails(openLogStore({ ...ports, compression: scriptCompression }, options, signal), machine);
+  endRefusals(machine);
+  if (store === "refused") state.wasRefused = true;
+  if (store === "refused") return "restart";
+  if (store === "failed") return "failed";
   const living = verify(state, store).then(() => goOn(plan, options, machine, state, ports, store));
   return Promise.race([failed, living.catch((error: unknown) => unlessFailed(state, error))]);
 }
@@ -155,12 +175,13 @@ function unlessFailed(state: DriverState, error: unknown): "failed" {
   throw error;
 }
 
-/** A sync that fails while the store is being opened is one more way to end a life. */
-async function unlessDiskFails(opening: Promise<LogStore>): Promise<LogStore | undefined> {
+/** A sync that fails while the store is being opened is one more way to end a life, and so is a refusal. */
+async function unlessDiskFails(opening: Promise<LogStore>, machine: DiskOnly): Promise<LogStore | "refused" | "failed"> {
   try {
     return await opening;
   } catch (error) {
-    if (error instanceof DiskError && error.kind === "io") return undefined;
+    if (error instanceof DiskError && error.kind === "io") return "failed";
+    if (isRefusing(machine) && mayPass(error)) return "refused";
     throw error;
   }
 }
@@ -186,12 +207,19 @@ async function goOn(
   const how = await driver.run(plan.steps);
   await driver.settle();
   if (state.hasFailed) return "failed";
+  const refused = refusalsOf(machine);
+  if (plan.refusals?.closing !== undefined) beginRefusals(machine, plan.refusals.closing);
   await store.close();
+  endRefusals(machine);
+  const mayBeUnclean = refusalsOf(machine) > refused;
+  if (!mayBeUnclean && machine.disk.openFiles > 0) throw new Violation(`${machine.disk.openFiles} files are open behind a clean shutdown`);
   // What a clean shutdown leaves is there again, and nothing but that.
   const again = await openLogStore({ ...ports, compression: scriptCompression }, options, signal);
-  if (!again.startedClean) throw new Violation("a clean shutdown was not taken for one");
+  if (!again.startedClean && !mayBeUnclean) throw new Violation("a clean shutdown was not taken for one");
   for (const [number, model] of state.models.entries()) {
     const log = again.get(idOf(number));
+    // A making that was refused, as was all that followed: the next start may find it made.
+    if (mayBeUnclean && model.mayAppear) continue;
     if ((log !== undefined) !== model.exists) throw new Violation(`${model.name}: ${model.exists ? "gone" : "back"} after a clean restart`);
     if (log !== undefined) await model.same(log);
   }
@@ -206,14 +234,21 @@ export function drawCrashing(seed: number): Crashing {
   const steps = drawHistory(random, random.integer(8, 60), partitions);
   const deaths: (PlannedDeath | undefined)[] = [];
   for (let life = random.integer(1, 5); life > 0; life--) deaths.push(drawDeath(random));
+  // From draws of their own: a history without them is what it would be if there were none.
+  const strewn = new Random(seed, "refusals");
+  const { steps: all, refusals } = drawRefusals(strewn, steps);
+  // What is refused comes to fewer effects, at which fewer of the planned deaths are met.
+  if (all.length > steps.length) for (let more = strewn.integer(1, 3); more > 0; more--) deaths.push(drawDeath(strewn));
   return {
     seed,
-    steps,
+    steps: all,
+    refusals,
     partitions,
     segmentBytes: random.pick([1_000, 2_000, 8_000]),
     store: {
       journalFiles: random.integer(2, 5),
       journalFileBytes: random.pick([8_192, 16_384, 32_768]),
+      journalWaitingBytesMax: random.pick([4_096, 8_192, 32_768]),
       openFilesMax: random.pick([1, 4, 64]),
       tailBytesMax: random.pick([0, 4_096, 1_000_000]),
     },

@@ -1,14 +1,16 @@
 // Runs steps against a store and the model beside it, and holds them against each other at every step.
 
-import { ClusterError, defaults, type Offset, type PartitionId, type TopicConfig, topicConfigTable, toTopicId } from "@varve/model";
+import type { Offset } from "@varve/model";
 import { sleep } from "@varve/runtime";
 import type { DiskOnly, MachinePorts } from "@varve/sim";
-import { mayPass } from "../../src/disk-verdict.ts";
 import type { JournaledLog } from "../../src/journaled-log.ts";
 import type { LogStore, PartitionLog } from "../../src/log.ts";
 import { segmentPath } from "../../src/segments/names.ts";
 import { clientBatch, stampedBatch } from "./batches.ts";
-import { type ModelProducer, PartitionModel, type Pending, Violation } from "./model.ts";
+import { Changes } from "./changes.ts";
+import { type DriverState, idOf } from "./driver-state.ts";
+import { type ModelProducer, type PartitionModel, type Pending, Violation } from "./model.ts";
+import { beginRefusals, endRefusals, isRefusing, type Spell } from "./refusals.ts";
 import type { Step } from "./steps.ts";
 
 /** How often an append asks for room before it counts as hung. */
@@ -16,47 +18,8 @@ const roomAsksMax = 200;
 /** How long `settle` waits for everything to be durable, in virtual time. */
 const settleMsMax = 60_000;
 const bytesPerStepMax = 20_000;
-
-/** What outlives the process: the model, and where the history stands. */
-export class DriverState {
-  readonly models: readonly PartitionModel[];
-  readonly configs: TopicConfig[];
-  readonly segmentBytes: number;
-  cursor = 0;
-  marks = 0;
-  producers = 0;
-  capacityBytes: number | undefined;
-  /** What this life found, in words. */
-  found: string | undefined;
-  /** The store said that its disk failed. */
-  hasFailed = false;
-
-  constructor(partitions: number, segmentBytes: number) {
-    this.models = Array.from({ length: partitions }, (_, number) => new PartitionModel(`p${number}`));
-    this.segmentBytes = segmentBytes;
-    this.configs = this.models.map(() => this.config("fsync"));
-  }
-
-  config(durability: "fsync" | "replicated"): TopicConfig {
-    return {
-      ...defaults(topicConfigTable),
-      durability,
-      "segment.bytes": this.segmentBytes,
-      "index.interval.bytes": 256,
-      "retention.bytes": 2 * this.segmentBytes,
-    };
-  }
-}
-
-/** Topic ids differ only in a digit, so that a mix-up of partitions would not be hidden by luck. */
-export function idOf(partition: number): PartitionId {
-  return { topicId: toTopicId("AAAAAAAAAAAAAAAAAAAAAA"), partition };
-}
-
-/** For want of room, or of what may come again: there may be room by the time that this is heard of. */
-function isRefused(error: unknown): boolean {
-  return error instanceof ClusterError && mayPass(error.cause);
-}
+/** More than any round of a history holds. */
+const fillAppendsMax = 400;
 
 /** Old segments go while the log grows. */
 function goesBesideAppends({ kind }: Pending): boolean {
@@ -68,14 +31,24 @@ export class Driver {
   readonly #machine: DiskOnly;
   readonly #ports: MachinePorts;
   readonly store: LogStore;
-  readonly #running = new Set<Promise<void>>();
-  #failure: { readonly error: unknown } | undefined;
+  readonly #changes: Changes;
+  #spell: Spell | undefined;
 
   constructor(state: DriverState, machine: DiskOnly, ports: MachinePorts, store: LogStore) {
     this.#state = state;
     this.#machine = machine;
     this.#ports = ports;
     this.store = store;
+    this.#changes = new Changes({
+      clock: ports.clock,
+      isOver: () => !machine.machine.alive || state.hasFailed,
+      mayBeRefused: () => this.#isFull,
+      endLife: () => {
+        state.hasFailed = true;
+        state.wasRefused = true;
+      },
+      nextRefusal: () => state.refusedChanges++,
+    });
     for (const [number, model] of state.models.entries()) this.#listen(model, store.get(idOf(number)));
   }
 
@@ -93,12 +66,24 @@ export class Driver {
   /** Waits until nothing is under way and everything is durable that can be. */
   async settle(): Promise<void> {
     this.#makeRoom();
-    while (this.#running.size > 0 && !this.#state.hasFailed) await this.#orFail(Promise.all(this.#running));
+    this.#calm();
+    while (this.#changes.areRunning && !this.#state.hasFailed) await this.#orFail(this.#changes.ended());
     for (let waitedMs = 0; !this.#isDurable(); waitedMs += 5) {
       if (waitedMs > settleMsMax) throw new Violation("appends do not become durable");
       await sleep(this.#ports.clock, 5);
     }
+    if (!this.#state.hasFailed) await this.#lookAtAll();
     this.#check();
+  }
+
+  /** Nothing refuses any more: what was refused is made or is not, and everything is there. */
+  async #lookAtAll(): Promise<void> {
+    for (const [number, model] of this.#state.models.entries()) {
+      const log = this.store.get(idOf(number));
+      if (model.pending !== undefined) await model.settled(log);
+      else if (log !== undefined) await model.same(log);
+      if (log !== undefined) model.reported(log.durableEnd);
+    }
   }
 
   #isDurable(): boolean {
@@ -125,7 +110,7 @@ export class Driver {
 
   /** J1, and that the ends are where the model has them. */
   #check(): void {
-    if (this.#failure !== undefined) throw this.#failure.error;
+    this.#changes.check();
     for (const [model, log] of this.#logs()) {
       if (model.pending !== undefined || log.offline !== undefined) continue;
       const { marked, synced, durable, isJournaled, isEnding } = (log as JournaledLog).partition;
@@ -152,6 +137,10 @@ export class Driver {
         return;
       case "room":
         return this.#makeRoom();
+      case "refuse":
+        return this.#refuse(step.spell);
+      case "fill":
+        return this.#fill(step.valueBytes);
       case "sync-fails":
         return this.#failSync(step.partition, step.file);
       case "create":
@@ -167,9 +156,23 @@ export class Driver {
   get #isFull(): boolean {
     return (
       this.#machine.disk.capacityBytes < 1e12 ||
+      isRefusing(this.#machine) ||
       this.store.writeRefusal !== undefined ||
       this.#logs().some(([, log]) => (log as JournaledLog).isRefused)
     );
+  }
+
+  #refuse(spell: Spell): void {
+    this.#spell = spell;
+    beginRefusals(this.#machine, spell);
+    this.#ports.clock.setTimer(spell.ms, () => {
+      if (this.#spell === spell) this.#calm();
+    });
+  }
+
+  #calm(): void {
+    this.#spell = undefined;
+    endRefusals(this.#machine);
   }
 
   #makeRoom(): void {
@@ -188,7 +191,7 @@ export class Driver {
     if (model.exists || model.pending !== undefined) return;
     const config = this.#state.config(durability);
     this.#state.configs[number] = config;
-    this.#change(model, { kind: "create" }, async () => {
+    this.#changes.begin(model, { kind: "create" }, async () => {
       const log = await this.store.create(idOf(number), `topic-${number}`, config);
       return () => {
         model.created();
@@ -198,7 +201,7 @@ export class Driver {
   }
 
   async #onLog(
-    step: Exclude<Step, { kind: "wait" | "settle" | "stall" | "full" | "room" | "sync-fails" | "create" | "restart" }>,
+    step: Exclude<Step, { kind: "wait" | "settle" | "stall" | "full" | "room" | "refuse" | "fill" | "sync-fails" | "create" | "restart" }>,
   ): Promise<void> {
     const model = this.#state.models[step.partition]!;
     const log = this.store.get(idOf(step.partition));
@@ -217,21 +220,21 @@ export class Driver {
         return;
       case "truncate": {
         const end = Math.max(model.start, model.end - step.back);
-        return this.#change(model, { kind: "truncate", end }, async () => {
+        return this.#changes.begin(model, { kind: "truncate", end }, async () => {
           await log.truncateTo(end as Offset, model.epoch);
           return () => model.truncated(end);
         });
       }
       case "reset": {
         const start = Math.max(0, model.end + step.ahead);
-        return this.#change(model, { kind: "reset", start }, async () => {
+        return this.#changes.begin(model, { kind: "reset", start }, async () => {
           await log.resetTo(start as Offset);
           return () => model.reset(start);
         });
       }
       case "raise": {
         const start = model.start + Math.floor((model.end - model.start) / step.part);
-        return this.#change(model, { kind: "raise", start }, async () => {
+        return this.#changes.begin(model, { kind: "raise", start }, async () => {
           await log.raiseLogStart(start as Offset);
           return () => model.raised(start);
         });
@@ -239,7 +242,7 @@ export class Driver {
       case "retain":
         model.highWatermark = model.durable;
         log.noteHighWatermark(model.durable as Offset);
-        return this.#change(model, { kind: "retain" }, async () => {
+        return this.#changes.begin(model, { kind: "retain" }, async () => {
           await (log as JournaledLog).retain(this.#ports.clock.wallMs());
           return () => {
             if (log.logStart > Math.max(model.start, model.highWatermark))
@@ -250,13 +253,13 @@ export class Driver {
       case "durability": {
         const config = this.#state.config(step.to);
         this.#state.configs[step.partition] = config;
-        return this.#change(model, { kind: "configure" }, async () => {
+        return this.#changes.begin(model, { kind: "configure" }, async () => {
           await log.configure(config);
           return () => {};
         });
       }
       case "drop":
-        return this.#change(model, { kind: "drop" }, async () => {
+        return this.#changes.begin(model, { kind: "drop" }, async () => {
           await this.store.drop(log.id);
           return () => model.dropped();
         });
@@ -288,6 +291,21 @@ export class Driver {
       throw new Violation(`${model.name}: appended at ${result.baseOffset}, not ${model.end}`);
     if (producer !== undefined) model.sent(producer.id, producer.nextSequence, records, client, model.end);
     model.appended(batch);
+  }
+
+  /** Many small appends of all partitions in turn, until the journal has no room or one is refused. */
+  #fill(valueBytes: number): void {
+    for (let number = 0; number < fillAppendsMax; number++) {
+      const logs = this.#logs().filter(([model]) => model.pending === undefined || goesBesideAppends(model.pending));
+      const [model, log] = logs[number % logs.length] ?? [];
+      if (model === undefined || log === undefined) return;
+      const timestampMs = this.#ports.clock.wallMs();
+      const batch = clientBatch({ records: 1, valueBytes, timestampMs, mark: ++this.#state.marks });
+      if (log.room(batch.length) !== true) return;
+      const result = log.appendAsLeader(batch, model.epoch, timestampMs);
+      if (result.kind === "refused") return this.#refused(log, result.failure.message);
+      model.appended(batch);
+    }
   }
 
   #retry(model: PartitionModel, log: PartitionLog, back: number): void {
@@ -350,29 +368,6 @@ export class Driver {
   /** The disk is or was full, or has failed. */
   #mayRefuse(log: PartitionLog): boolean {
     return this.#state.hasFailed || log.offline !== undefined || this.#isFull || !this.#machine.machine.alive;
-  }
-
-  /** Begins a change that ends when it ends; the model follows when it was answered. */
-  #change(model: PartitionModel, pending: Pending, change: () => Promise<() => void>): void {
-    model.pending = pending;
-    const running = change().then(
-      (answered) => {
-        if (!this.#machine.machine.alive) return;
-        model.pending = undefined;
-        answered();
-      },
-      (error: unknown) => {
-        if (!this.#machine.machine.alive) return;
-        // A change that failed may have been made or not, as far as anyone can tell; the history ends this life to find out.
-        if (this.#state.hasFailed || this.#isFull || isRefused(error)) this.#state.hasFailed = true;
-        else this.#failure ??= { error };
-      },
-    );
-    const settled = running.catch((error: unknown) => {
-      this.#failure ??= { error };
-    });
-    this.#running.add(settled);
-    void settled.then(() => this.#running.delete(settled));
   }
 
   /** Waits, unless something fails meanwhile. */

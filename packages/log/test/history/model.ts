@@ -37,6 +37,8 @@ export class PartitionModel {
   highWatermark = 0;
   epoch = 0;
   pending: Pending | undefined;
+  /** Its making was refused: the next life may find it made. */
+  mayAppear = false;
   producers = new Map<number, ModelProducer>();
   /** Batches of a follower's append that met a full disk: the first of them may stand behind the end until the next append. */
   residue: readonly StoredBatch[] = [];
@@ -46,7 +48,17 @@ export class PartitionModel {
   }
 
   created(): void {
-    Object.assign(this, { exists: true, batches: [], start: 0, end: 0, durable: 0, highWatermark: 0, epoch: 0, pending: undefined });
+    Object.assign(this, {
+      exists: true,
+      batches: [],
+      start: 0,
+      end: 0,
+      durable: 0,
+      highWatermark: 0,
+      epoch: 0,
+      pending: undefined,
+      mayAppear: false,
+    });
     this.producers = new Map();
   }
 
@@ -117,7 +129,7 @@ export class PartitionModel {
       return this.dropped();
     }
     if (!this.exists) {
-      if (pending?.kind !== "create") throw new Violation(`${this.name}: a log that was dropped is back`);
+      if (pending?.kind !== "create" && !this.mayAppear) throw new Violation(`${this.name}: a log that was dropped is back`);
       this.created();
     }
     const found = await readAll(this.name, log);
@@ -133,6 +145,33 @@ export class PartitionModel {
     this.#forgetProducers();
     if (log.durableEnd !== log.logEnd)
       throw new Violation(`${this.name}: opened with durable end ${log.durableEnd} below the log's end ${log.logEnd}`);
+  }
+
+  /** A change was refused, nothing refuses any more, and it is made or is not; whatever was to be made up for has been. */
+  async settled(log: PartitionLog | undefined): Promise<void> {
+    const { pending } = this;
+    this.pending = undefined;
+    if (pending === undefined) throw new Violation(`${this.name}: nothing was refused`);
+    if (log === undefined) {
+      if (this.exists && pending.kind !== "drop") throw new Violation(`${this.name}: the log is gone behind a refused ${pending.kind}`);
+      // What a refused making has left, and could not take away again, may be found by the next life.
+      if (this.exists) this.dropped();
+      else this.mayAppear = true;
+      return;
+    }
+    if (!this.exists) throw new Violation(`${this.name}: a log that could not be made is there`);
+    const { logStart: start, logEnd: end } = log;
+    if (start !== this.start || end !== this.end) {
+      if (pending.kind === "reset" && start === pending.start && end === start) this.reset(start);
+      else if (pending.kind === "truncate" && start === this.start && end === this.boundaryBelow(pending.end)) this.truncated(pending.end);
+      else if (pending.kind === "raise" && start === pending.start && end === this.end) this.raised(start);
+      else if (pending.kind === "retain" && start > this.start && start <= this.highWatermark && end === this.end) this.raised(start);
+      else
+        throw new Violation(
+          `${this.name}: is [${start}, ${end}) behind a refused ${JSON.stringify(pending)}, was [${this.start}, ${this.end})`,
+        );
+    }
+    await this.same(log);
   }
 
   /** Without a crash the log is exactly this. */

@@ -1,6 +1,7 @@
 // What can happen to logs, as data: drawn from a seed, printed when a check fails, written by hand for the exhaustive tests.
 
 import type { Random } from "@varve/sim";
+import type { Spell } from "./refusals.ts";
 
 /** One step; partitions are numbers from 0. A step that does not fit what it meets (a truncation of no log) is passed over. */
 export type Step =
@@ -16,6 +17,8 @@ export type Step =
   /** The batch that an idempotent producer sent so many batches ago comes again. */
   | { readonly kind: "retry"; readonly partition: number; readonly back: number }
   | { readonly kind: "follow"; readonly partition: number; readonly batches: number; readonly valueBytes: number }
+  /** Appends of all partitions in turn, until the journal has no room for another. */
+  | { readonly kind: "fill"; readonly valueBytes: number }
   /** A new leader epoch. */
   | { readonly kind: "epoch"; readonly partition: number }
   /** Cuts at so many offsets below the end. */
@@ -35,17 +38,22 @@ export type Step =
   /** The disk is full, but for so many bytes. */
   | { readonly kind: "full"; readonly freeBytes: number }
   | { readonly kind: "room" }
+  /** For a while the operating system refuses what the disk could do. */
+  | { readonly kind: "refuse"; readonly spell: Spell }
   /**
    * The next sync of a file fails; the process ends, as it must. Not one of a folder: names live in the file system's own journal, which
    * never says that it failed and then goes on as if it had not.
    */
   | { readonly kind: "sync-fails"; readonly partition: number; readonly file: "segment" | "0000.journal" | "0001.journal" };
 
-/** Weights of the kinds in a drawn history. */
-const weights: readonly (readonly [Step["kind"], number])[] = [
+type DrawnKind = Exclude<Step["kind"], "refuse">;
+
+/** Weights of the kinds in a drawn history; refusals are strewn among them. */
+const weights: readonly (readonly [DrawnKind, number])[] = [
   ["append", 40],
   ["wait", 18],
   ["follow", 6],
+  ["fill", 2],
   ["retry", 4],
   ["truncate", 6],
   ["raise", 3],
@@ -76,7 +84,7 @@ function drawDurability(random: Random): "fsync" | "replicated" {
   return random.chance(0.75) ? "fsync" : "replicated";
 }
 
-function drawKind(random: Random): Step["kind"] {
+function drawKind(random: Random): DrawnKind {
   let left = random.fraction() * weightSum;
   for (const [kind, weight] of weights) {
     left -= weight;
@@ -99,6 +107,8 @@ function drawStep(random: Random, partitions: number): Step {
       };
     case "follow":
       return { kind, partition, batches: random.integer(1, 3), valueBytes: random.pick([1, 100, 600]) };
+    case "fill":
+      return { kind, valueBytes: random.pick([1, 20, 60]) };
     case "retry":
       return { kind, partition, back: random.below(5) };
     case "truncate":
