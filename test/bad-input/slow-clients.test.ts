@@ -201,7 +201,7 @@ async function run(slowness: Slowness | undefined): Promise<Times & { readonly h
   const fatal = (reason: string, error: Error) => {
     throw new Error(`the server ends: ${reason}`, { cause: error });
   };
-  const running = await world.run(startServer(config, server, { fatal }, never), runMsMax);
+  const running = await world.run(startServer(config, { ...server, loadNetwork: async () => server.network }, { fatal }, never), runMsMax);
   const topicId = await world.run(prepare(world.node("good")), runMsMax);
   const times: Times = { writeMs: [], arrivalMs: [] };
   const check = slowness?.begin({ world, server, slow: world.node("slow"), topicId });

@@ -36,14 +36,13 @@ export async function onRealServer(play: (server: RealServer) => Promise<void>, 
   const network = await loadGrpcNetwork();
   const ports = nodePorts({
     dataFolder,
-    network,
     compression: nodeCompression,
     logger: loggerInto(errors),
     metrics: metricsInto(gauges),
   });
   try {
     const fatal = (reason: string, error: Error) => errors.push(`the process ends: ${reason}: ${error.stack ?? error.message}`);
-    const running = await startServer(config, ports, { fatal }, never);
+    const running = await startServer(config, { ...ports, loadNetwork: async () => network }, { fatal }, never);
     try {
       await play({
         address: running.address,

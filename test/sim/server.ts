@@ -146,7 +146,7 @@ export class SupervisedServer {
       fatal: (reason: ExitReason, error: Error) => this.#fatal(reason, error),
     };
     const watched: Ports = proof === undefined ? ports : { ...ports, disk: proof.disk(ports.disk), network: proof.network(ports.network) };
-    startServer(config, watched, hooks, new AbortController().signal).then(
+    startServer(config, { ...watched, loadNetwork: async () => watched.network }, hooks, new AbortController().signal).then(
       (running) => {
         if (this.#state !== starting) return;
         world.trace.count(running.startedClean ? "server.started-clean" : "server.recovered");

@@ -31,13 +31,14 @@ async function serve(change: (ports: Ports) => Ports, settings: Partial<ServerCo
   const config = { ...defaults(serverConfigTable), listener: "127.0.0.1:0", "http.listener": "", ...settings };
   const network = await loadGrpcNetwork();
   const logger = nodeLogger({ level: "error", descriptor: 2 });
-  const ports = nodePorts({ dataFolder: temporaryFolder(), network, compression: nodeCompression, logger, metrics: nodeMetrics() });
+  const ports = nodePorts({ dataFolder: temporaryFolder(), compression: nodeCompression, logger, metrics: nodeMetrics() });
+  const changed = change({ ...ports, network });
   const hooks = {
     fatal: (reason: string, error: Error) => {
       throw new Error(`${reason}: ${error.message}`);
     },
   };
-  const server = await startServer(config, change(ports), hooks, new AbortController().signal);
+  const server = await startServer(config, { ...changed, loadNetwork: async () => changed.network }, hooks, new AbortController().signal);
   disposals.push(() => server.stop());
   const client = await connect(server.address);
   disposals.push(() => client[Symbol.asyncDispose]());

@@ -5,12 +5,17 @@ import { type Broker, createBroker } from "@varve/broker";
 import { type Controller, openController } from "@varve/controller";
 import { DataDirectoryError, type LogStore, openLogStore } from "@varve/log";
 import { type ServerConfig, uuidToText } from "@varve/model";
-import type { Ports } from "@varve/runtime";
+import type { MessageNetwork, Ports } from "@varve/runtime";
 import { type GrpcListener, Health, serveGrpc } from "@varve/transport-grpc";
 import type { ExitReason } from "./exit-codes.ts";
 import type { HttpListener, Observed } from "./observed.ts";
 import { readinessChecks } from "./readiness.ts";
 import { controllerOptions, logStoreOptions, transportLimits } from "./settings.ts";
+
+/** What a server runs over. The network comes when it is asked for: over Node it is a library to be loaded. */
+export interface ServerPorts extends Omit<Ports, "network"> {
+  readonly loadNetwork: () => Promise<MessageNetwork>;
+}
 
 export interface ServerHooks {
   /** Nothing more may be answered: the process must end, at once and without a shutdown. */
@@ -43,7 +48,12 @@ type Close = () => Promise<void> | void;
  * @throws {DataDirectoryError} the directory is another's. {CorruptionError} what is on the disk is not what was written.
  *   {Error} an address is taken, or the signal's reason.
  */
-export async function startServer(config: ServerConfig, ports: Ports, hooks: ServerHooks, signal: AbortSignal): Promise<RunningServer> {
+export async function startServer(
+  config: ServerConfig,
+  ports: ServerPorts,
+  hooks: ServerHooks,
+  signal: AbortSignal,
+): Promise<RunningServer> {
   const started: Close[] = [];
   try {
     return await start(config, ports, hooks, signal, started);
@@ -55,7 +65,7 @@ export async function startServer(config: ServerConfig, ports: Ports, hooks: Ser
 
 async function start(
   config: ServerConfig,
-  ports: Ports,
+  ports: ServerPorts,
   hooks: ServerHooks,
   signal: AbortSignal,
   started: Close[],
@@ -68,19 +78,23 @@ async function start(
   );
   started.push(() => logs.close());
   const { clusterId, nodeId } = logs.identity;
-  const controller: Controller = await openController(
-    ports,
-    { nodeId, clusterId, ...controllerOptions(config), onStorageFailure: (error) => hooks.fatal("diskFailed", error) },
-    signal,
-  );
+  const onStorageFailure = (error: Error) => hooks.fatal("diskFailed", error);
+  // The network's code is loaded while the disk is busy with the metadata.
+  const [opened, loaded] = await Promise.allSettled([
+    openController(ports, { nodeId, clusterId, ...controllerOptions(config), onStorageFailure }, signal),
+    ports.loadNetwork(),
+  ]);
+  if (opened.status === "rejected") throw opened.reason;
+  const controller: Controller = opened.value;
   started.push(() => controller.close());
+  if (loaded.status === "rejected") throw loaded.reason;
   if (controller.image.clusterId !== clusterId) throw foreignMetadata(clusterId, controller.image.clusterId);
   const broker: Broker = createBroker(ports, logs, controller, { nodeId, incarnation: uuidToText(entropy.bytes(16)) });
   started.push(() => broker.close());
   const health = new Health();
-  const { clock, metrics, network } = ports;
+  const { clock, metrics } = ports;
   const listener: GrpcListener = await serveGrpc({
-    network,
+    network: loaded.value,
     api: broker.api,
     address: config.listener,
     limits: transportLimits(config),
@@ -138,7 +152,7 @@ async function stop(config: ServerConfig, { logs, controller, broker, listener, 
 
 async function serveHttp(
   config: ServerConfig,
-  { logger }: Ports,
+  { logger }: ServerPorts,
   hooks: ServerHooks,
   { logs, health }: { readonly logs: LogStore; readonly health: Health },
 ): Promise<HttpListener | undefined> {

@@ -54,10 +54,9 @@ export async function startNodeServer({ config, pretty }: NodeServerOptions, sig
     loopDelay.reset();
     return seconds;
   });
-  const network = await loadGrpcNetwork();
-  const ports = nodePorts({ dataFolder: config["data.dir"], network, compression: nodeCompression, logger, metrics });
+  const ports = nodePorts({ dataFolder: config["data.dir"], compression: nodeCompression, logger, metrics });
   const hooks = { fatal, serveHttp, exposeMetrics: () => metrics.expose(), loopDelayMs };
-  const server = await startServer(config, ports, hooks, signal);
+  const server = await startServer(config, { ...ports, loadNetwork: loadGrpcNetwork }, hooks, signal);
   // Loaded only now: it takes 4 ms of a start, and what it sets matters under load.
   const { setFlagsFromString } = await import("node:v8");
   for (const flag of memoryFlags) setFlagsFromString(flag);

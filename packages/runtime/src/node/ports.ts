@@ -1,10 +1,9 @@
-// The ports of one process, made of Node. The network is given, because it lives above this package.
+// The ports of one process, made of Node: all but the network, which lives above this package.
 
 import { resolve } from "node:path";
 import type { Compression } from "@varve/model";
 import type { Logger } from "../logger.ts";
 import type { Metrics } from "../metrics.ts";
-import type { MessageNetwork } from "../network.ts";
 import type { Ports } from "../ports.ts";
 import { nodeClock } from "./clock.ts";
 import { nodeDisk } from "./disk.ts";
@@ -14,21 +13,19 @@ import { nodeStores } from "./store.ts";
 export interface NodePortsOptions {
   /** The data directory, made when missing. */
   readonly dataFolder: string;
-  readonly network: MessageNetwork;
   readonly compression: Compression;
   readonly logger: Logger;
   readonly metrics: Metrics;
 }
 
 /** @throws {DiskError} when the data directory cannot be made. */
-export function nodePorts(options: NodePortsOptions): Ports {
-  const { dataFolder, network, compression, logger, metrics } = options;
+export function nodePorts(options: NodePortsOptions): Omit<Ports, "network"> {
+  const { dataFolder, compression, logger, metrics } = options;
   return {
     clock: nodeClock,
     entropy: nodeEntropy(),
     disk: nodeDisk(dataFolder),
     openStore: nodeStores(resolve(dataFolder)),
-    network,
     compression,
     logger,
     metrics,
