@@ -4,7 +4,7 @@
 import { close, fdatasync, ftruncate, read, write, writeSync } from "node:fs";
 import { promisify } from "node:util";
 import { InvariantError, invariant } from "@varve/model";
-import { type DiskFile, syncWriteBytesMax } from "../disk.ts";
+import { type DiskError, type DiskFile, syncWriteBytesMax } from "../disk.ts";
 import { diskError, readError, syncError } from "./disk-error.ts";
 
 const closeDescriptor = promisify(close);
@@ -27,6 +27,11 @@ export class NodeFile implements DiskFile {
   // A descriptor's number is given out again at once: one closed under a running call would let that call reach another file.
   #running = 0;
   #whenIdle: (() => void) | undefined;
+  /** Settles with the newest sync that has begun, however it ends. */
+  #synced: Promise<void> = Promise.resolve();
+  /** The sync that begins then, for all who have asked meanwhile. */
+  #nextSync: Promise<void> | undefined;
+  #syncFailure: DiskError | undefined;
 
   /** @param descriptor becomes this object's to close. @param size the file's length now. */
   constructor(path: string, descriptor: number, size: number) {
@@ -84,13 +89,19 @@ export class NodeFile implements DiskFile {
     });
   }
 
+  /**
+   * One after the other: the kernel tells a failed write-back to one caller for each descriptor, and calls clean what it could not write. Of two
+   * syncs at once the one that knows nothing might be heard first.
+   */
   sync(): Promise<void> {
-    return this.#run("sync", async () => {
-      try {
-        await syncData(this.#descriptor);
-      } catch (error) {
-        throw syncError(error, this.path);
-      }
+    return this.#run("sync", () => {
+      this.#nextSync ??= this.#synced.then(() => {
+        this.#nextSync = undefined;
+        const sync = this.#syncOnce();
+        this.#synced = sync.catch(() => {});
+        return sync;
+      });
+      return this.#nextSync;
     });
   }
 
@@ -102,6 +113,16 @@ export class NodeFile implements DiskFile {
       await closeDescriptor(this.#descriptor);
     } catch (error) {
       throw diskError(error, this.path, "close");
+    }
+  }
+
+  async #syncOnce(): Promise<void> {
+    if (this.#syncFailure !== undefined) throw this.#syncFailure;
+    try {
+      await syncData(this.#descriptor);
+    } catch (error) {
+      this.#syncFailure = syncError(error, this.path);
+      throw this.#syncFailure;
     }
   }
 
