@@ -18,6 +18,9 @@ import { checkStamped } from "./stamped-batches.ts";
 /** Ended segments that a log keeps open until they are synced; the roll that would make it one more syncs them first. */
 export const sealedFilesMax = 4;
 
+/** What a change that the disk refuses, and may take later, is to appends. */
+type WhenRefused = "appends wait" | "appends go on";
+
 export class JournaledLog implements PartitionLog {
   readonly id: PartitionId;
   readonly partition: JournalPartition;
@@ -311,12 +314,12 @@ export class JournaledLog implements PartitionLog {
   }
 
   #changeEnd<Value>(change: () => Promise<Value>): Promise<Value> {
-    return this.#endings.isUnfinished ? this.#change(change) : this.#gates.end.run(() => this.#carryOutAtOneEnd(change));
+    return this.#endings.isUnfinished ? this.#change(change) : this.#gates.end.run(() => this.#carryOutAtOneEnd(change, "appends wait"));
   }
 
-  /** Appends, and the rolls that they need, go on beside it. */
+  /** Appends, and the rolls that they need, go on beside it, also when the disk refuses it: whoever wants it asks again. */
   #changeStart<Value>(change: () => Promise<Value>): Promise<Value> {
-    return this.#endings.isUnfinished ? this.#change(change) : this.#gates.start.run(() => this.#carryOutAtOneEnd(change));
+    return this.#endings.isUnfinished ? this.#change(change) : this.#gates.start.run(() => this.#carryOutAtOneEnd(change, "appends go on"));
   }
 
   async #carryOut<Value>(change: () => Promise<Value>): Promise<Value> {
@@ -327,11 +330,11 @@ export class JournaledLog implements PartitionLog {
     });
   }
 
-  async #carryOutAtOneEnd<Value>(change: () => Promise<Value>): Promise<Value> {
+  async #carryOutAtOneEnd<Value>(change: () => Promise<Value>, whenRefused: WhenRefused): Promise<Value> {
     this.#checkOnline();
     // It was refused while this one waited, and is not one end's alone.
     if (this.#endings.isUnfinished) throw new ClusterError("KAFKA_STORAGE_ERROR", this.#unfinishedMessage);
-    return this.#refusable(change);
+    return this.#refusable(change, whenRefused);
   }
 
   get #unfinishedMessage(): string {
@@ -339,14 +342,14 @@ export class JournaledLog implements PartitionLog {
   }
 
   /** A failure of the disk in it is one of the store. */
-  async #refusable<Value>(change: () => Promise<Value>): Promise<Value> {
+  async #refusable<Value>(change: () => Promise<Value>, whenRefused: WhenRefused = "appends wait"): Promise<Value> {
     try {
       return await change();
     } catch (error) {
       if (error instanceof DiskError) {
         if (!mayPass(error)) this.#options.onFailure(error);
         // What cannot be read is in the way of nobody but a truncation that must be made.
-        else if (error.kind !== "unreadable" || this.#endings.isUnmade) this.#refused(error);
+        else if (whenRefused === "appends wait" && (error.kind !== "unreadable" || this.#endings.isUnmade)) this.#refused(error);
         throw new ClusterError("KAFKA_STORAGE_ERROR", `${partitionKey(this.id)}: ${error.message}`, { cause: error });
       }
       throw error;

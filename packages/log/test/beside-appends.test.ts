@@ -65,3 +65,30 @@ test("what changes the end of a log comes after a removal that is under way, and
     expect([log.logStart, log.logEnd]).toEqual([10, 21]);
   });
 });
+
+test("a removal that the disk refuses keeps no append waiting, and is made by the next retention", async () => {
+  for (const [kind, refusal] of [
+    ["disk.unlink", "no-space"],
+    ["disk.sync-folder", "too-many-files"],
+  ] as const) {
+    const under = machine();
+    await under.run(async (ports) => {
+      const store = await open(ports);
+      const log = (await store.create(partition(0), "orders", config)) as JournaledLog;
+      for (let number = 0; number < batchesBefore; number++) await appendDurably(ports, log, batch(1, valueBytes));
+      log.noteHighWatermark(log.durableEnd);
+      under.disk.refuseNext(
+        kind,
+        kind === "disk.unlink" ? `${log.segments.folder}/00000000000000000000.log` : log.segments.folder,
+        refusal,
+      );
+      const bytes = log.byteLength;
+      await expect(log.retain(0)).rejects.toThrowError("refuse");
+      expect(store.writeRefusal).toBeUndefined();
+      await appendDurably(ports, log, batch(1, 10));
+      expect(log.byteLength).toBeGreaterThan(bytes);
+      expect(await log.retain(0)).toBeGreaterThan(1);
+      expect(log.byteLength).toBeLessThan(bytes);
+    });
+  }
+});

@@ -3,7 +3,7 @@
 // never raises a durable end of a journaled partition: see committer.ts.
 
 import type { Clock, DiskError, Timer } from "@varve/runtime";
-import { mayPass } from "../disk-verdict.ts";
+import { allUnlessFailed, mayPass } from "../disk-verdict.ts";
 import type { JournalPartition } from "./journal-partition.ts";
 import type { Ring, RingFile } from "./ring.ts";
 import type { JournalTuning } from "./tuning.ts";
@@ -156,7 +156,7 @@ export class Flusher {
   async #run(): Promise<void> {
     while (this.#state === "running") {
       const due = this.#choose();
-      if (due.length > 0) await Promise.all(due.map((partition) => this.sync(partition)));
+      if (due.length > 0) await allUnlessFailed(due.map((partition) => this.sync(partition)));
       else if (!(await this.#free())) return;
     }
   }

@@ -81,6 +81,8 @@ export async function deleteSegment(state: LogState, base: Offset): Promise<void
     indexes.drop(path);
     await files.forget(path);
     await unlinkIfThere(ports.disk, path);
+    // Who was on the way to it may have opened it between the two.
+    await files.forget(path);
   }
 }
 

@@ -56,6 +56,7 @@ class DiskRead {
   readonly #from: Offset;
   readonly #bytesMax: number;
   readonly #limit: number;
+  readonly #generation: number;
   /** Where the next batch to judge stands in the segment, and the offset that it must begin with; undefined when the index named it. */
   #position = 0;
   #expected: number | undefined;
@@ -70,6 +71,7 @@ class DiskRead {
     this.#from = from;
     this.#bytesMax = bytesMax;
     this.#limit = limit;
+    this.#generation = state.generation;
     this.#bytesWanted = Math.max(readBytesMin, Math.min(bytesMax, readBytesMax));
   }
 
@@ -163,10 +165,15 @@ class DiskRead {
   #served(buffer: Uint8Array, first: number, end: number, nextOffset: Offset): ReadResult {
     const byteLength = end - first;
     if (byteLength === 0) return { kind: "batches", chunks: [], byteLength, nextOffset };
-    this.#state.hints.note(this.#from, nextOffset, this.#position + end);
+    if (!this.#isOvertaken) this.#state.hints.note(this.#from, nextOffset, this.#position + end);
     const whole = buffer.subarray(first, end);
     // A small answer must not keep a large buffer alive.
     return { kind: "batches", chunks: [byteLength * 2 < buffer.length ? whole.slice() : whole], byteLength, nextOffset };
+  }
+
+  /** The log was cut, or files went: what is read may be what was written since, and nothing that it seems to say may be remembered. */
+  get #isOvertaken(): boolean {
+    return this.#state.generation !== this.#generation;
   }
 
   #anchorProblem(bytes: Uint8Array, at: number): string | undefined {
@@ -217,7 +224,7 @@ class DiskRead {
 
   #damaged(file: string, position: number, problem: string, from: Offset, resumeAt: Offset): ReadResult {
     const error = new CorruptionError(file, position, `${problem}; offsets ${from} to ${resumeAt - 1} are offline`);
-    const isNews = this.#state.damage.add({ from, resumeAt, error });
+    const isNews = !this.#isOvertaken && this.#state.damage.add({ from, resumeAt, error });
     if (isNews) this.#state.context.ports.logger.error("a log is damaged", { file, position, from, resumeAt, error });
     return { kind: "damaged", error, from: Math.max(from, this.#from) as Offset, resumeAt };
   }

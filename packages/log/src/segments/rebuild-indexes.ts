@@ -44,7 +44,8 @@ async function rebuild(state: LogState, segment: SegmentView, because: string): 
   });
   if (!isActive) scratch.indexMaxTimestamp();
   const rebuilt = { offsets: scratch.offsets.pending.slice(), times: scratch.times.pending.slice() };
-  const isStale = () => state.generation !== generation || isActive !== (segment === state.active);
+  const isGone = () => !state.segments.some(({ base }) => base === segment.base);
+  const isStale = () => state.generation !== generation || isActive !== (segment === state.active) || isGone();
   if (isStale()) return rebuilt;
   for (const [format, entries] of [
     [offsetFormat, rebuilt.offsets],

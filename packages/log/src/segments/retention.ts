@@ -41,7 +41,6 @@ export async function deleteBelowStart(state: LogState): Promise<number> {
   if (doomedEnd === undefined) return 0;
   // What goes is told of by the snapshot at its end alone.
   await syncLog(state);
-  await rebuildsDone(state);
   let deleted = 0;
   for (;;) {
     const segment = state.closed[0];
@@ -50,6 +49,8 @@ export async function deleteBelowStart(state: LogState): Promise<number> {
     state.closedBytes -= segment.bytes;
     state.generation += 1;
     state.unsynced.folder = true;
+    // From here on nobody begins one that would write files of it.
+    await rebuildsDone(state);
     const unsynced = state.unsynced.sealed.find(({ path }) => path === segment.path);
     if (unsynced !== undefined) {
       state.unsynced.sealed = state.unsynced.sealed.filter((file) => file !== unsynced);
