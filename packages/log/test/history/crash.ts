@@ -10,6 +10,7 @@ import { openLogStore } from "../../src/open-store.ts";
 import { scriptCompression } from "./batches.ts";
 import { Driver } from "./driver.ts";
 import { DriverState, idOf } from "./driver-state.ts";
+import { drawLooks } from "./looks.ts";
 import { Violation } from "./model.ts";
 import { beginRefusals, drawRefusals, endRefusals, isRefusing, type Refusals, refusalsOf } from "./refusals.ts";
 import { drawHistory, printHistory, type Step } from "./steps.ts";
@@ -236,9 +237,10 @@ export function drawCrashing(seed: number): Crashing {
   for (let life = random.integer(1, 5); life > 0; life--) deaths.push(drawDeath(random));
   // From draws of their own: a history without them is what it would be if there were none.
   const strewn = new Random(seed, "refusals");
-  const { steps: all, refusals } = drawRefusals(strewn, steps);
+  const { steps: refused, refusals } = drawRefusals(strewn, steps);
+  const all = drawLooks(new Random(seed, "looks"), refused, partitions);
   // What is refused comes to fewer effects, at which fewer of the planned deaths are met.
-  if (all.length > steps.length) for (let more = strewn.integer(1, 3); more > 0; more--) deaths.push(drawDeath(strewn));
+  if (refused.length > steps.length) for (let more = strewn.integer(1, 3); more > 0; more--) deaths.push(drawDeath(strewn));
   return {
     seed,
     steps: all,

@@ -9,6 +9,7 @@ import { segmentPath } from "../../src/segments/names.ts";
 import { clientBatch, stampedBatch } from "./batches.ts";
 import { Changes } from "./changes.ts";
 import { type DriverState, idOf } from "./driver-state.ts";
+import { Looks } from "./looks.ts";
 import { type ModelProducer, type PartitionModel, type Pending, Violation } from "./model.ts";
 import { beginRefusals, endRefusals, isRefusing, type Spell } from "./refusals.ts";
 import type { Step } from "./steps.ts";
@@ -32,6 +33,7 @@ export class Driver {
   readonly #ports: MachinePorts;
   readonly store: LogStore;
   readonly #changes: Changes;
+  readonly #looks: Looks;
   #spell: Spell | undefined;
 
   constructor(state: DriverState, machine: DiskOnly, ports: MachinePorts, store: LogStore) {
@@ -39,9 +41,11 @@ export class Driver {
     this.#machine = machine;
     this.#ports = ports;
     this.store = store;
+    const isOver = () => !machine.machine.alive || state.hasFailed;
+    this.#looks = new Looks(isOver);
     this.#changes = new Changes({
       clock: ports.clock,
-      isOver: () => !machine.machine.alive || state.hasFailed,
+      isOver,
       mayBeRefused: () => this.#isFull,
       endLife: () => {
         state.hasFailed = true;
@@ -111,6 +115,7 @@ export class Driver {
   /** J1, and that the ends are where the model has them. */
   #check(): void {
     this.#changes.check();
+    this.#looks.check();
     for (const [model, log] of this.#logs()) {
       if (model.pending !== undefined || log.offline !== undefined) continue;
       const { marked, synced, durable, isJournaled, isEnding } = (log as JournaledLog).partition;
@@ -206,6 +211,7 @@ export class Driver {
     const model = this.#state.models[step.partition]!;
     const log = this.store.get(idOf(step.partition));
     if (log === undefined || !model.exists) return;
+    if (step.kind === "look") return this.#looks.begin(model, log, step.part);
     const isAppend = step.kind === "append" || step.kind === "retry" || step.kind === "follow";
     if (model.pending !== undefined && !(isAppend && goesBesideAppends(model.pending))) return;
     switch (step.kind) {

@@ -50,17 +50,20 @@ function drawSpell(random: Random, kind: "too-many-files" | "no-space" | "both")
   };
 }
 
+/** Reads take long enough for a log to change beside them. */
+const calmDisk = { ...soundDisk, readMs: 2 };
+
 /** Begins a spell, which ends at `endRefusals`. */
 export function beginRefusals({ disk }: DiskOnly, { tooManyFiles, noSpace, syncWantsRoom }: Spell): void {
-  disk.faults = { ...soundDisk, tooManyFiles, noSpace, syncWantsRoom };
+  disk.faults = { ...calmDisk, tooManyFiles, noSpace, syncWantsRoom };
 }
 
 export function endRefusals({ disk }: DiskOnly): void {
-  disk.faults = soundDisk;
+  disk.faults = calmDisk;
 }
 
 export function isRefusing({ disk }: DiskOnly): boolean {
-  return disk.faults !== soundDisk;
+  return disk.faults.tooManyFiles + disk.faults.noSpace + disk.faults.syncWantsRoom > 0;
 }
 
 /** How often anything was refused so far. */

@@ -28,6 +28,8 @@ export type Step =
   /** Deletes the first of so many parts of the records. */
   | { readonly kind: "raise"; readonly partition: number; readonly part: number }
   | { readonly kind: "retain"; readonly partition: number }
+  /** Begins to read behind so much of the records. */
+  | { readonly kind: "look"; readonly partition: number; readonly part: number }
   | { readonly kind: "durability"; readonly partition: number; readonly to: "fsync" | "replicated" }
   /** Virtual time passes. */
   | { readonly kind: "wait"; readonly ms: number }
@@ -127,6 +129,8 @@ function drawStep(random: Random, partitions: number): Step {
       return { kind, ms: random.pick([1, 10, 100]) };
     case "full":
       return { kind, freeBytes: random.pick([0, 100, 1000, 5000]) };
+    case "look":
+      return { kind, partition, part: random.fraction() };
     case "settle":
     case "restart":
     case "room":
