@@ -5,7 +5,7 @@ import { ClusterError, type Compression, type Failure, offsetZero, type Partitio
 import { type Clock, type Disk, DiskError, type DiskLock, type Entropy, type Logger, type Metrics, sleep } from "@varve/runtime";
 import { type LogStartPoint, writeLogStarts, writeRecoveryPoints } from "./checkpoint.ts";
 import { writeCleanMarker } from "./clean-marker.ts";
-import { mayPass } from "./disk-verdict.ts";
+import { allUnlessFailed, mayPass } from "./disk-verdict.ts";
 import type { Generation } from "./journal/frame.ts";
 import { Journal } from "./journal/journal.ts";
 import { defaultTuning } from "./journal/tuning.ts";
@@ -62,16 +62,14 @@ export class JournaledLogStore implements LogStore {
   readonly #maintenance: Maintenance;
   /** Keys of folders whose making was refused, as was their removal: they go with the next making, or when the store closes. */
   readonly #unmade = new Set<string>();
-  /** Why a log that was being dropped is still there although the store closes: only the next start can finish it. */
-  #refusedDrop: DiskError | undefined;
-  /** While the store closes: the journal waits for what the disk refuses. */
-  #giveUp: ((refusal: DiskError) => void) | undefined;
-  /** While the store closes: resolves when nothing changes a log or waits for the journal. */
-  #quiescing: Promise<void> = Promise.resolve();
+  /** While the store closes: what the disk says keeps it from bringing its work to an end. */
+  #giveUp: ((error: DiskError) => void) | undefined;
   #checkpoint: Promise<void> = Promise.resolve();
   /** What the log start checkpoint holds. */
   #savedStarts: ReadonlyMap<string, LogStartPoint>;
   #state: "open" | "closing" | "closed" | "failed" = "open";
+  /** With which the disk has failed. */
+  #failure: DiskError | undefined;
 
   private constructor(opened: OpenedDirectory, journal: Journal) {
     const { ports, options } = opened;
@@ -157,7 +155,8 @@ export class JournaledLogStore implements LogStore {
       const refusal = error instanceof ClusterError ? error.cause : error;
       if (log.partition.drop === undefined || !mayPass(refusal)) throw error;
       if (this.#state === "open") return false;
-      this.#refusedDrop = refusal;
+      // Only the next start can finish it.
+      this.#giveUp?.(refusal);
       throw error;
     }
   }
@@ -174,45 +173,62 @@ export class JournaledLogStore implements LogStore {
     } catch (error) {
       const refusal = error instanceof ClusterError ? error.cause : error;
       if (!(refusal instanceof DiskError)) throw error;
-      if (!mayPass(refusal)) {
-        this.#fail(refusal);
-        throw refusal;
-      }
-      // Everything that was answered is durable; only the next start has to find that out by itself.
-      this.#opened.ports.logger.warn("closed without the marker of a clean stop; the next start recovers", { error: refusal });
-      this.#state = "closed";
-      const ended = this.#abandon({ code: "BROKER_NOT_AVAILABLE", message: "the broker is shutting down" });
-      // Whoever takes the directory next must not find this life at work in it.
-      await Promise.allSettled([ended, this.#quiescing, this.#checkpoint]);
-      await this.#opened.lock.release();
+      if (mayPass(refusal)) await this.#breakOff(refusal);
+      else this.#fail(refusal);
     }
+    if (this.#failure !== undefined) throw this.#failure;
+    this.#state = "closed";
+    await this.#opened.lock.release();
   }
 
   async #shutDown(): Promise<void> {
-    const { ports, generation, lock } = this.#opened;
-    await this.#maintenance.close();
-    await Promise.allSettled(this.#changing.values());
-    for (const key of this.#unmade) await removePartitionFolder(ports.disk, key);
-    if (this.#unmade.size > 0) await ports.disk.syncFolder("");
-    if (this.#refusedDrop !== undefined) throw this.#refusedDrop;
-    const logs = [...this.#logs.values()];
-    // A journal that waits for what the disk refuses would hold the shutdown for as long as that lasts: one more try, and no other.
+    const { ports, generation } = this.#opened;
+    // Whoever waits for what the disk refuses would hold the shutdown for as long as that lasts: one more try, and no other.
     const stuck = new Promise<never>((_, reject) => {
       this.#giveUp = reject;
     });
     if (this.#journal.isStuck) this.#journal.retryFreeing();
-    this.#quiescing = allEnded(logs.map((log) => log.quiesce())).then(() => this.#journal.quiesce());
-    await Promise.race([stuck, this.#quiescing]);
+    await Promise.race([stuck, this.#quiesce()]);
     this.#space.close();
+    for (const key of this.#unmade) await removePartitionFolder(ports.disk, key);
+    if (this.#unmade.size > 0) await ports.disk.syncFolder("");
+    const logs = [...this.#logs.values()];
     for (let at = 0; at < logs.length; at += closesAtOnceMax)
-      await allEnded(logs.slice(at, at + closesAtOnceMax).map((log) => log.close()));
+      await allUnlessFailed(logs.slice(at, at + closesAtOnceMax).map((log) => log.close()));
     await this.#journal.close();
     const lastLsn = this.#journal.nextLsn - 1;
     for (const { partition } of logs) partition.markedUpTo({ position: partition.segments.position, covers: lastLsn });
     await this.#saveCheckpoint(() => lastLsn + 1);
     await writeCleanMarker(ports.disk, { generation: generation.number, lastLsn }, ports.compression);
-    this.#state = "closed";
-    await lock.release();
+  }
+
+  /**
+   * Resolves when nothing changes a log or waits for the journal. Everything at once: one log may wait for a journal that is full of what
+   * another is refused, and only that refusal, the first, tells of it.
+   */
+  async #quiesce(): Promise<void> {
+    const keys = new Set([...this.#logs.keys(), ...this.#changing.keys()]);
+    await Promise.all([this.#maintenance.close(), ...[...keys].map((key) => this.#quiesceLog(key))]);
+    await this.#journal.quiesce();
+  }
+
+  async #quiesceLog(key: string): Promise<void> {
+    await Promise.allSettled([this.#changing.get(key)]);
+    const log = this.#logs.get(key);
+    if (log !== undefined && log.offline === undefined) await log.quiesce();
+  }
+
+  /** Ends a stop that the disk refuses; resolves when nothing works on the directory: whoever takes it next must not find this life in it. */
+  async #breakOff(refusal: DiskError): Promise<void> {
+    // Everything that was answered is durable; only the next start has to find that out by itself.
+    this.#opened.ports.logger.warn("closed without the marker of a clean stop; the next start recovers", { error: refusal });
+    const failure: Failure = { code: "BROKER_NOT_AVAILABLE", message: "the broker is shutting down" };
+    const abandoned = this.#abandon(failure);
+    await Promise.allSettled([abandoned, this.#maintenance.close(), ...this.#changing.values()]);
+    const logs = [...this.#logs.values()];
+    // Also those whose making has only now come to its end.
+    for (const log of logs) log.takeOffline(failure);
+    await Promise.allSettled([this.#checkpoint, ...logs.map((log) => log.quiesce())]);
   }
 
   async #make(id: PartitionId, key: string, topicName: string, config: TopicConfig): Promise<PartitionLog> {
@@ -251,7 +267,7 @@ export class JournaledLogStore implements LogStore {
     this.#unmade.add(key);
     try {
       // What makes it complete goes, whatever becomes of the rest: the next start removes what is not.
-      await allEnded([disclaimPartitionFolder(disk, key), segments?.drop() ?? removePartitionFolder(disk, key)]);
+      await allUnlessFailed([disclaimPartitionFolder(disk, key), segments?.drop() ?? removePartitionFolder(disk, key)]);
       this.#unmade.delete(key);
     } catch (error) {
       if (!mayPass(error)) throw error;
@@ -342,16 +358,13 @@ export class JournaledLogStore implements LogStore {
   /** The disk failed: nothing is answered from it any more, and the process ends. Any other error is nobody's to handle. */
   #fail(error: unknown): void {
     if (!(error instanceof DiskError)) throw error;
-    if (this.#state === "failed") return;
+    if (this.#failure !== undefined) return;
     this.#state = "failed";
+    this.#failure = error;
     const failure: Failure = { code: "KAFKA_STORAGE_ERROR", message: `the disk failed: ${error.message}` };
     void this.#abandon(failure);
+    this.#giveUp?.(error);
     this.#opened.ports.logger.error("the disk failed; nothing more is answered from it", { error });
     this.#opened.options.onDiskFailure(error);
   }
-}
-
-/** As `Promise.all`, but nothing is under way any more when it throws. */
-async function allEnded(works: readonly Promise<void>[]): Promise<void> {
-  for (const end of await Promise.allSettled(works)) if (end.status === "rejected") throw end.reason;
 }

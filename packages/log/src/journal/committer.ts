@@ -2,14 +2,14 @@
 // those who wait are told. While one round runs, the next collects. A round that holds few partitions and many bytes syncs their segments
 // instead. It never frees the journal: see flusher.ts. Why it is safe: docs/formats/journal.md, "Rounds".
 
-import { ClusterError, type Compression, invariant, type Offset } from "@varve/model";
-import { type Clock, type DiskError, stepBudgetMs, syncWriteBytesMax, type Timer, turn } from "@varve/runtime";
+import { ClusterError, invariant, type Offset } from "@varve/model";
+import { stepBudgetMs, syncWriteBytesMax, type Timer, turn } from "@varve/runtime";
 import { allUnlessFailed, mayPass } from "../disk-verdict.ts";
+import type { CommitterOptions, Control } from "./committer-options.ts";
 import { isDirectRound } from "./direct-round.ts";
 import {
   appendFrameBytes,
   frameHeaderBytes,
-  type Generation,
   type Mark,
   payloadBytes,
   writeAppend,
@@ -17,40 +17,13 @@ import {
   writeOffset,
   writeTruncate,
 } from "./frame.ts";
-import type { JournalMetrics } from "./journal-metrics.ts";
 import { isNewer, type JournalPartition } from "./journal-partition.ts";
-import type { Place, Ring } from "./ring.ts";
+import type { Place } from "./ring.ts";
 import { RoundBuffer } from "./round-buffer.ts";
-import type { JournalTuning } from "./tuning.ts";
 
 const markFrameBytes = frameHeaderBytes + payloadBytes.mark;
 /** Between two tries of a direct round that the disk has refused. */
 const directRetryMs = 500;
-
-export interface CommitterOptions {
-  readonly clock: Clock;
-  readonly compression: Compression;
-  readonly metrics: JournalMetrics;
-  readonly ring: Ring;
-  readonly generation: Generation;
-  readonly nextLsn: number;
-  readonly waitingBytesMax: number;
-  readonly tuning: JournalTuning;
-  /** A round is done, and its partitions were told. */
-  readonly onRound: () => void;
-  /** No file of the ring can take the round that waits; `resume` once one can. */
-  readonly onStarved: () => void;
-  /** A direct round was refused, and is tried again. */
-  readonly onRefused: (error: DiskError) => void;
-  /** The disk failed. */
-  readonly onFailure: (error: unknown) => void;
-}
-
-/** What a frame that is no append says. */
-export type Control =
-  | { readonly kind: "truncate"; readonly end: Offset; readonly leaderEpoch: number }
-  | { readonly kind: "reset" | "start"; readonly start: Offset }
-  | { readonly kind: "drop" };
 
 export class Committer {
   readonly #options: CommitterOptions;
@@ -62,6 +35,8 @@ export class Committer {
   /** A direct round has found no room on the disk, or no file to open, and is tried again. */
   #isRefused = false;
   #directTimer: Timer | undefined;
+  /** The work on the disk of the round that runs, or ran last. */
+  #round: Promise<void> = Promise.resolve();
   #markTimer: Timer | undefined;
   #room: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
 
@@ -162,13 +137,14 @@ export class Committer {
     this.#begin();
   }
 
-  /** The disk failed: nothing is answered any more. */
-  fail(): void {
-    if (this.#state === "failed") return;
+  /** Nothing is answered any more; resolves when no round is at work on the disk. */
+  fail(): Promise<void> {
+    if (this.#state === "failed") return this.#round;
     this.#state = "failed";
     this.close();
     for (const { reject } of [...this.#collecting.waiters, ...this.#spare.waiters]) reject(diskFailed());
     this.#madeRoom();
+    return this.#round;
   }
 
   /** Nothing is put any more. */
@@ -266,7 +242,7 @@ export class Committer {
     metrics.bytesPerRound.observe(buffer.length);
     buffer.seal(generation, compression);
     const beganMs = clock.monotonicMs();
-    this.#write(buffer, place).then(
+    this.#round = this.#write(buffer, place).then(
       () => {
         metrics.syncSeconds.observe((clock.monotonicMs() - beganMs) / 1000);
         this.#complete(buffer);
@@ -283,6 +259,7 @@ export class Committer {
     for (let at = 0, budgetEndsMs = clock.monotonicMs() + stepBudgetMs; at < buffer.length; at += syncWriteBytesMax) {
       if (clock.monotonicMs() >= budgetEndsMs) {
         await turn(clock);
+        if (this.#state === "failed") return;
         budgetEndsMs = clock.monotonicMs() + stepBudgetMs;
       }
       file.writeSync(buffer.bytes.subarray(at, Math.min(at + syncWriteBytesMax, buffer.length)), place.position + at);
@@ -313,7 +290,7 @@ export class Committer {
     metrics.directRounds.add(1);
     metrics.syncs.add(members.length);
     buffer.members.length = 0;
-    void this.#syncDirect(buffer, members);
+    this.#round = this.#syncDirect(buffer, members);
   }
 
   /** Again and again while the disk refuses what it may take later: a sync that failed so has left everything as dirty as it was. */
@@ -321,11 +298,13 @@ export class Committer {
     try {
       await allUnlessFailed(members.map(({ segments }) => segments.sync()));
     } catch (error) {
-      if (this.#state === "failed") return;
       if (!mayPass(error)) return this.#options.onFailure(error);
+      if (this.#state === "failed") return;
       this.#isRefused = true;
       this.#options.onRefused(error);
-      this.#directTimer = this.#options.clock.setTimer(directRetryMs, () => void this.#syncDirect(buffer, members));
+      this.#directTimer = this.#options.clock.setTimer(directRetryMs, () => {
+        this.#round = this.#syncDirect(buffer, members);
+      });
       return;
     }
     this.#isRefused = false;

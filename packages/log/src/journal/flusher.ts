@@ -37,7 +37,8 @@ export class Flusher {
   #state: "idle" | "running" | "stopped" = "idle";
   #again = false;
   #timer: Timer | undefined;
-  #stopped: (() => void) | undefined;
+  /** The run that is under way, or was last. */
+  #running: Promise<void> = Promise.resolve();
 
   constructor(options: FlusherOptions) {
     this.#options = options;
@@ -64,7 +65,7 @@ export class Flusher {
     }
     if (!this.#hasPressure()) return;
     this.#state = "running";
-    this.#run().then(
+    this.#running = this.#run().then(
       () => this.#rest(),
       (error: unknown) => this.#failed(error),
     );
@@ -98,12 +99,8 @@ export class Flusher {
   /** Ends the task; resolves when it has ended. */
   async stop(): Promise<void> {
     this.#timer?.cancel();
-    const wasRunning = this.#state === "running";
     this.#state = "stopped";
-    if (!wasRunning) return;
-    await new Promise<void>((resolve) => {
-      this.#stopped = resolve;
-    });
+    await this.#running;
   }
 
   #undirty(partition: JournalPartition): void {
@@ -129,7 +126,6 @@ export class Flusher {
   }
 
   #rest(): void {
-    this.#stopped?.();
     if (this.#state === "stopped") return;
     this.#state = "idle";
     if (!this.#again) return;

@@ -3,7 +3,8 @@
 
 import type { Compression, Offset, PartitionId } from "@varve/model";
 import type { Clock, Disk, DiskError, Logger, Metrics, Timer } from "@varve/runtime";
-import { Committer, type Control } from "./committer.ts";
+import { Committer } from "./committer.ts";
+import type { Control } from "./committer-options.ts";
 import { Flusher } from "./flusher.ts";
 import { type Generation, partitionBytes } from "./frame.ts";
 import { journalMetrics } from "./journal-metrics.ts";
@@ -187,13 +188,11 @@ export class Journal {
     this.#flusher.forget(partition);
   }
 
-  /** Whoever waits is refused, and nothing new is written; resolves when what is under way in the background has ended. */
+  /** Whoever waits is refused, and nothing new is written; resolves when the round and the work in the background that run have ended. */
   async fail(): Promise<void> {
     this.#isClosing = true;
     this.#growthTimer?.cancel();
-    this.#committer.fail();
-    await this.#flusher.stop();
-    await this.#growth;
+    await Promise.all([this.#committer.fail(), this.#flusher.stop(), this.#growth]);
   }
 
   /** Ends all work in the background: from here on nobody syncs a segment but its log. Nobody puts anything any more. */
