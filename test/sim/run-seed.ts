@@ -28,6 +28,8 @@ const finishMsMax = 400_000;
 const settleMs = 5_000;
 /** So much of the disk's size is never needed by a seed. */
 const capacityBytes = 1_073_741_824;
+/** What the disk was asked while faults lasted may fail so much later: behind a stall, on a disk that was slowed. */
+const lateMsMax = 5_000;
 const openFilesMax = 65_536;
 const eventsMax = 1_000_000;
 
@@ -267,7 +269,7 @@ class SeedRun {
    * disk, or a file that it may open; but for its metadata, of which a failed write is the end (docs/formats/metadata.md, "Writing").
    */
   #mayFail(error: unknown, when: "start" | "serving" | "stop"): boolean {
-    if (this.#world.nowMs > faultsUntilMs + 1_000) return false;
+    if (this.#world.nowMs > faultsUntilMs + lateMsMax) return false;
     const { counts } = this.#world.trace;
     if (error instanceof CorruptionError) return this.#rot.any;
     if (!(error instanceof DiskError)) return false;
