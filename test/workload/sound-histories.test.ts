@@ -40,6 +40,15 @@ const sound: Record<string, Story> = {
     .fault("power-cut")
     .send(3, 1, "1:30")
     .readAll(1, "0:10 1:30"),
+  "the end of a replicated topic, read and then lost with the power, whose reader goes on behind what took its offsets": new Story()
+    .topic(1, { durability: "replicated" })
+    .assign(2, [1])
+    .send(1, 1, "0:10 1:11")
+    .poll(2, 1, "0:10 1:11")
+    .fault("power-cut")
+    .send(3, 1, "1:30 2:31")
+    .poll(2, 1, "2:31")
+    .step(0, { f: "delete-topic", value: [1] }),
   "the end of a replicated topic, read while another one's record stood in it that the power took": new Story()
     .topic(1, { durability: "replicated" })
     .assign(2, [1])

@@ -48,7 +48,10 @@ export function finalLogs(prepared: Prepared): ReadonlyMap<Key, FinalLog> {
   return finals;
 }
 
-/** lost-write by Jepsen's bound: below the last value that was read from the start on, everything that was stored must have been read. */
+/**
+ * lost-write by Jepsen's bound: below the last value that was read from the start on, everything that was stored must have been read. Where
+ * a death may undo what was read, its offset may be another value's afterwards: who has read there goes on behind it.
+ */
 export function checkLostWrites(prepared: Prepared, versions: Versions, report: Report): void {
   const finals = finalLogs(prepared);
   const skips = callsOf(prepared, "skip");
@@ -60,11 +63,14 @@ export function checkLostWrites(prepared: Prepared, versions: Versions, report: 
     for (const read of fromStartByKey.get(key) ?? []) if (read.isOk) bound = Math.max(bound, version.index(read.value) ?? -1);
     const log = finals.get(key);
     const asked = askedStart(prepared, key);
+    const mayBeUndone = prepared.keys.get(key)?.isAlwaysDurable !== true;
+    const passed = new Set((fromStartByKey.get(key) ?? []).map(({ offset }) => offset));
     const damaged = skips.filter(({ operation }) => operation.key === key).map(({ operation }) => operation);
     for (const [value, offsets] of version.values) {
       const isBelow = (version.index(value) ?? never) <= bound;
       const send = prepared.sends.get(value);
       if (!isBelow || readOk.has(value) || send?.outcome !== "ok" || send.key !== key) continue;
+      if (mayBeUndone && [...offsets].every((offset) => passed.has(offset))) continue;
       if (damaged.some(({ damagedFrom, resumeAt }) => [...offsets].some((offset) => offset >= damagedFrom && offset < resumeAt))) continue;
       if (log !== undefined && [...offsets].some((offset) => isExcused(log, offset))) continue;
       if (log === undefined && (prepared.keys.get(key)?.isRetained !== false || [...offsets].some((offset) => offset < asked))) continue;
