@@ -118,17 +118,28 @@ async function openTwo(ports: MachinePorts, options: Partial<LogStoreOptions>) {
   return { store, log, other };
 }
 
+type Wait = (typeof waits)[number];
+
+/** The journal is full: something waits for it, then the store stops, and both end. */
+async function stopsBeside(
+  kind: Wait[0],
+  wait: Wait[1],
+  { ports, store, log }: { readonly ports: MachinePorts; readonly store: LogStore; readonly log: JournaledLog },
+): Promise<void> {
+  if (kind === "a retention") log.noteHighWatermark(log.durableEnd);
+  const ended = wait(store, log).catch((error: unknown) => error);
+  await sleep(ports.clock, 35_000);
+  expect(await closesInTime(ports, store)).toBe(true);
+  await ended;
+}
+
 test.each(waits)("a stop does not wait with %s for a journal that the disk goes on to refuse to free", async (kind, wait) => {
   const under = machine();
   await under.run(async (ports) => {
     const { store, log } = await openTwo(ports, { retentionCheckMs: 30_000 });
     under.disk.faults = { ...soundDisk, tooManyFiles: 1 };
     await fillRing(ports, log);
-    if (kind === "a retention") log.noteHighWatermark(log.durableEnd);
-    const ended = wait(store, log).catch((error: unknown) => error);
-    await sleep(ports.clock, 35_000);
-    expect(await closesInTime(ports, store)).toBe(true);
-    await ended;
+    await stopsBeside(kind, wait, { ports, store, log });
   });
 });
 
@@ -143,11 +154,7 @@ test.each(waits)("a stop does not wait with %s for a journal that is full of ano
     await expect(other.truncateTo(at(3), 0)).rejects.toMatchObject({ code: "KAFKA_STORAGE_ERROR", cause: { kind: "unreadable" } });
     under.disk.onEffect = undefined;
     await fillRing(ports, log);
-    if (kind === "a retention") log.noteHighWatermark(log.durableEnd);
-    const ended = wait(store, log).catch((error: unknown) => error);
-    await sleep(ports.clock, 35_000);
-    expect(await closesInTime(ports, store)).toBe(true);
-    await ended;
+    await stopsBeside(kind, wait, { ports, store, log });
   });
 });
 

@@ -16,7 +16,7 @@ import { deleteBelowStart, hasExpired, retentionStart } from "./retention.ts";
 import { mustRoll, roll } from "./roll.ts";
 import { type ScrubStep, scrubStep } from "./scrub.ts";
 import type { SegmentedLog } from "./segmented-log.ts";
-import type { LogState } from "./state.ts";
+import type { LogSide, LogState } from "./state.ts";
 import { syncLog } from "./sync.ts";
 
 /** See `SegmentedLog` for every member. */
@@ -83,7 +83,7 @@ export class DiskSegmentedLog implements SegmentedLog {
   }
 
   appendStamped(batches: Uint8Array): void {
-    this.#refuse(this.#state.isEndChanging);
+    this.#refuseWhileChanging("end");
     appendStamped(this.#state, batches);
   }
 
@@ -133,7 +133,7 @@ export class DiskSegmentedLog implements SegmentedLog {
   }
 
   roll(): Promise<void> {
-    return this.#changeEnd(() => roll(this.#state));
+    return this.#change(() => roll(this.#state), ["end"]);
   }
   cut(end: Offset): Promise<Offset> {
     return this.#change(() => cutLog(this.#state, end));
@@ -142,7 +142,7 @@ export class DiskSegmentedLog implements SegmentedLog {
     return this.#change(() => resetLog(this.#state, start));
   }
   deleteBelowStart(): Promise<number> {
-    return this.#changeStart(() => deleteBelowStart(this.#state));
+    return this.#change(() => deleteBelowStart(this.#state), ["start"]);
   }
   adoptTail(): Promise<AdoptedTail> {
     return this.#change(() => adoptTail(this.#state));
@@ -154,33 +154,18 @@ export class DiskSegmentedLog implements SegmentedLog {
     return this.#change(() => dropLog(this.#state));
   }
 
-  #change<Value>(run: () => Promise<Value>): Promise<Value> {
-    return this.#changeEnd(() => this.#changeStart(run));
-  }
-
-  async #changeEnd<Value>(run: () => Promise<Value>): Promise<Value> {
-    const state = this.#state;
-    this.#refuse(state.isEndChanging);
-    state.isEndChanging = true;
+  async #change<Value>(run: () => Promise<Value>, sides: readonly LogSide[] = ["start", "end"]): Promise<Value> {
+    const { changing } = this.#state;
+    for (const side of sides) this.#refuseWhileChanging(side);
+    for (const side of sides) changing.add(side);
     try {
       return await run();
     } finally {
-      state.isEndChanging = false;
+      for (const side of sides) changing.delete(side);
     }
   }
 
-  async #changeStart<Value>(run: () => Promise<Value>): Promise<Value> {
-    const state = this.#state;
-    this.#refuse(state.isStartChanging);
-    state.isStartChanging = true;
-    try {
-      return await run();
-    } finally {
-      state.isStartChanging = false;
-    }
-  }
-
-  #refuse(isChanging: boolean): void {
-    invariant(!isChanging, `${this.#state.folder}: two changes of one end of the log at once`);
+  #refuseWhileChanging(side: LogSide): void {
+    invariant(!this.#state.changing.has(side), `${this.#state.folder}: two changes of the log's ${side} at once`);
   }
 }

@@ -13,7 +13,7 @@ const olderSnapshotsKept = 1;
 
 /** @returns the writing of the side files for the present end, when enough has been appended since the last time; never two at once. */
 export function checkpointWhenDue(state: LogState): Promise<void> | undefined {
-  if (state.isEndChanging || state.isStartChanging || state.checkpointing !== undefined) return undefined;
+  if (state.changing.size > 0 || state.checkpointing !== undefined) return undefined;
   if (state.active.bytes - state.checkpointBytes < state.context.checkpointIntervalBytes) return undefined;
   const { logger } = state.context.ports;
   const done = writeCheckpoint(state).catch((error: unknown) => {

@@ -40,6 +40,9 @@ export interface Residue {
 /** What every segment has. */
 export type SegmentView = Pick<ClosedSegment, "base" | "path" | "bytes" | "end">;
 
+/** One of the two ends of a log: old segments go at its start while it grows at its end. */
+export type LogSide = "start" | "end";
+
 export class LogState {
   readonly context: SegmentContext;
   readonly folder: string;
@@ -64,10 +67,8 @@ export class LogState {
   residue: Residue | undefined;
   /** Its files are closed, and going. */
   isClosed = false;
-  /** An operation is under way that changes where the log ends, or the files there; there is never more than one. */
-  isEndChanging = false;
-  /** The same for its start. */
-  isStartChanging = false;
+  /** The ends of the log at which an operation changes where it ends or begins, or the files there; never two at one end. */
+  readonly changing: Set<LogSide> = new Set();
   /** The side files were last flushed when the active segment had this length. */
   checkpointBytes = 0;
   /** The flush of side files that is under way. */

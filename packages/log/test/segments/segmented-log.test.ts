@@ -234,8 +234,8 @@ test("two changes of one end of a log at once are an error of ours", async () =>
   await withLog(async (log) => {
     await fill(log, 5);
     const rolling = log.roll();
-    await expect(log.cut(zero)).rejects.toThrowError("two changes of one end of the log at once");
-    expect(() => log.appendStamped(batchAt(log.logEnd))).toThrowError("two changes of one end of the log at once");
+    await expect(log.cut(zero)).rejects.toThrowError("two changes of the log's end at once");
+    expect(() => log.appendStamped(batchAt(log.logEnd))).toThrowError("two changes of the log's end at once");
     await rolling;
   });
 });
