@@ -159,6 +159,8 @@ function printed(child: ChildProcessWithoutNullStreams, pattern: RegExp): Promis
   });
 }
 
+const ended = (child: ChildProcessWithoutNullStreams): Promise<number | null> => new Promise((resolve) => child.on("exit", resolve));
+
 test("the first run installs what the lockfile pins, the second one does not", () => {
   expect(launch(["varve", "say"]).stderr).toMatch(/^varve: installing dependencies with pnpm@12\.0\.0 … done in [\d.]+ s\n$/);
   expect(launch(["varve", "say"]).stderr).toBe("");
