@@ -3,6 +3,7 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { memoryFlags } from "@varve/runtime/node";
 import { type BrokerProcess, callerWhenListening, spawnBroker } from "../broker-process.ts";
 import { homeIn, leaveHome } from "../home.ts";
 import type { LoadAnswer, LoadJob } from "./protocol.ts";
@@ -10,8 +11,6 @@ import type { LoadAnswer, LoadJob } from "./protocol.ts";
 /** What of a job does not come from the broker that it is run against. */
 export type Load = LoadJob extends infer Job ? (Job extends LoadJob ? Omit<Job, "address" | "serverPid" | "httpAddress"> : never) : never;
 
-/** One of those that the server sets for itself (packages/server/src/node.ts): message buffers would have V8 mark a small heap all the time. */
-const loadFlags = ["--heap-growing-percent=400"];
 /** Old segments of a log that is bounded go at once, not at the next of the default's five minutes. */
 const brokerFlags = ["--log-retention-check-interval-ms", "100"];
 /** Beyond its own seconds: starting two processes, filling a log. */
@@ -40,7 +39,7 @@ async function deleteTopic(address: string, name: string): Promise<void> {
 
 export async function runLoadOn({ address, pid, httpAddress }: BrokerProcess, load: Load): Promise<LoadAnswer> {
   const job: LoadJob = { ...load, address, serverPid: pid, httpAddress };
-  const program = [...loadFlags, join(import.meta.dirname, "load-process.ts"), JSON.stringify(job)];
+  const program = [...memoryFlags, join(import.meta.dirname, "load-process.ts"), JSON.stringify(job)];
   const { stdout } = await promisify(execFile)(process.execPath, program, {
     timeout: (load.seconds + load.warmupSeconds) * 1_000 + overheadMsMax,
   });

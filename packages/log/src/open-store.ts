@@ -47,8 +47,9 @@ async function open(ports: LogPorts, options: LogStoreOptions, lock: DiskLock, s
   const generation = { number: points.generation.number + 1, salt: entropy.u32() };
   const store = await JournaledLogStore.start({ ports, options, context, lock, identity, startedClean, generation, recovery, starts });
   await removeCleanMarker(disk);
-  await disk.syncFolder("");
+  // Either makes the removal durable.
   if (known === undefined) await writeIdentity(disk, identity);
+  else await disk.syncFolder("");
   await store.begin();
   logger.info("opened the logs", {
     logs: recovery.logs.length,

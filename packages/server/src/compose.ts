@@ -79,22 +79,15 @@ async function start(
   started.push(() => logs.close());
   const { clusterId, nodeId } = logs.identity;
   const onStorageFailure = (error: Error) => hooks.fatal("diskFailed", error);
-  // The network's code is loaded while the disk is busy with the metadata.
-  const [opened, loaded] = await Promise.allSettled([
-    openController(ports, { nodeId, clusterId, ...controllerOptions(config), onStorageFailure }, signal),
-    ports.loadNetwork(),
-  ]);
-  if (opened.status === "rejected") throw opened.reason;
-  const controller: Controller = opened.value;
+  const controller: Controller = await openController(ports, { nodeId, clusterId, ...controllerOptions(config), onStorageFailure }, signal);
   started.push(() => controller.close());
-  if (loaded.status === "rejected") throw loaded.reason;
   if (controller.image.clusterId !== clusterId) throw foreignMetadata(clusterId, controller.image.clusterId);
   const broker: Broker = createBroker(ports, logs, controller, { nodeId, incarnation: uuidToText(entropy.bytes(16)) });
   started.push(() => broker.close());
   const health = new Health();
   const { clock, metrics } = ports;
   const listener: GrpcListener = await serveGrpc({
-    network: loaded.value,
+    network: await ports.loadNetwork(),
     api: broker.api,
     address: config.listener,
     limits: transportLimits(config),
@@ -105,9 +98,13 @@ async function start(
   });
   started.push(() => listener.drain(0));
   // The address is known only now; requests are refused until the broker leads what is its.
-  await broker.start(config["advertised.listener"] || listener.address, signal);
-  const http = await serveHttp(config, ports, hooks, { logs, health });
+  const [begun, probed] = await Promise.allSettled([
+    broker.start(config["advertised.listener"] || listener.address, signal),
+    serveHttp(config, ports, hooks, { logs, health }),
+  ]);
+  const http = probed.status === "fulfilled" ? probed.value : undefined;
   if (http !== undefined) started.push(() => http.close());
+  for (const result of [begun, probed]) if (result.status === "rejected") throw result.reason;
   health.set(true);
   logger.info("serving", {
     address: listener.address,

@@ -1,9 +1,11 @@
 // A server on Node: the ports of this process, HTTP for probes and metrics, and what a broken promise does to the process.
 // Signals and printing are the command's (packages/cli).
 
+import { isIPv6 } from "node:net";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { CorruptionError, type ServerConfig } from "@varve/model";
-import { nodeCompression, nodeLogger, nodeMetrics, nodePorts } from "@varve/runtime/node";
+import type { MessageNetwork } from "@varve/runtime";
+import { memoryFlags, nodeCompression, nodeLogger, nodeMetrics, nodePorts } from "@varve/runtime/node";
 import { loadGrpcNetwork } from "@varve/transport-grpc";
 import { type RunningServer, startServer } from "./compose.ts";
 import { type ExitReason, exitCodes } from "./exit-codes.ts";
@@ -17,18 +19,6 @@ export interface NodeServerOptions {
 
 /** How often the event loop's delay is sampled. */
 const loopDelaySampleMs = 100;
-
-/**
- * When V8 marks all of its heap. Every message is a buffer, and at V8's own pace the whole heap would be marked for every 64 MB of them: a
- * quarter to a half of the broker's processor time. So buffers count in one limit with the heap (`external-memory-accounted-in-global-limit`),
- * and that limit lies well above what a marking left: the heap may grow fivefold, the buffers twofold. Measured with fetches of 1 MiB, CPU
- * seconds per GB: 1.4 to 1.6 before the first two flags, 0.8 to 1.0 after, with the same resident memory; none of it is used when idle.
- */
-const memoryFlags = [
-  "--external-memory-accounted-in-global-limit",
-  "--external-memory-max-growing-factor=2.0",
-  "--heap-growing-percent=400",
-];
 
 /**
  * Resolves when clients are served. From then on a failed disk, a broken invariant or an error that nobody handles ends the process, with
@@ -54,10 +44,22 @@ export async function startNodeServer({ config, pretty }: NodeServerOptions, sig
     loopDelay.reset();
     return seconds;
   });
-  const ports = nodePorts({ dataFolder: config["data.dir"], compression: nodeCompression, logger, metrics });
+  let network: Promise<MessageNetwork> | undefined;
+  const loadNetwork = () => {
+    network ??= loadGrpcNetwork();
+    return network;
+  };
+  // LevelDB is busy with the disk, this thread with nothing: it loads the network's code, and has Node compile what it asks of every
+  // address that is listened on (5 ms). Who starts the server hears of it where loading fails.
+  const whileStoreOpens = () =>
+    void loadNetwork()
+      .then(() => isIPv6("::1"))
+      .catch(() => {});
+  const ports = nodePorts({ dataFolder: config["data.dir"], compression: nodeCompression, logger, metrics, whileStoreOpens });
   const hooks = { fatal, serveHttp, exposeMetrics: () => metrics.expose(), loopDelayMs };
-  const server = await startServer(config, { ...ports, loadNetwork: loadGrpcNetwork }, hooks, signal);
-  // Loaded only now: it takes 4 ms of a start, and what it sets matters under load.
+  const server = await startServer(config, { ...ports, loadNetwork }, hooks, signal);
+  // Both take some milliseconds that a start need not wait for: the checksum's native code, and what matters under load.
+  nodeCompression.crc32c(new Uint8Array(0));
   const { setFlagsFromString } = await import("node:v8");
   for (const flag of memoryFlags) setFlagsFromString(flag);
   return server;

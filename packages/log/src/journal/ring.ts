@@ -71,8 +71,8 @@ export class Ring {
       else await file.close();
     }
     // A file that an earlier life made may have its name in the page cache only.
-    await disk.syncFolder(journalFolder);
-    if (files.length === 0) files.push(await makeFile(ports, ringName(0), firstBytes, zeros(firstBytes), "at-once"));
+    if (files.length > 0) await disk.syncFolder(journalFolder);
+    else files.push(await makeFile(ports, ringName(0), firstBytes, zeros(firstBytes), "at-once"));
     return new Ring(ports, options, files);
   }
 

@@ -1,9 +1,8 @@
 // Checksums and codecs as Node has them: CRC-32C from @node-rs/crc32, gzip and zstd from zlib, snappy and lz4 from their packages.
-// snappy and lz4 are loaded when they are first used. Why these libraries, and what bounds them: docs/decisions/0003-codecs.md.
+// All but zlib are native code, and are loaded when they are first used. Why these libraries, and what bounds them: docs/decisions/0003-codecs.md.
 
 import { createRequire } from "node:module";
 import { constants, gunzipSync, gzipSync, type ZlibOptions, type ZstdOptions, zstdCompressSync, zstdDecompressSync } from "node:zlib";
-import { crc32c } from "@node-rs/crc32";
 import { type Compression, DecompressionError } from "@varve/model";
 import { decompressLz4Frame } from "./lz4-frame.ts";
 import { compressXerial, decompressSnappy } from "./snappy-blocks.ts";
@@ -15,7 +14,8 @@ const zstdWindowLogMax = 27;
 
 export const nodeCompression: Compression = {
   crc32c(bytes) {
-    return crc32c(bytes);
+    loadedCrc32c ??= (require("@node-rs/crc32") as typeof import("@node-rs/crc32")).crc32c;
+    return loadedCrc32c(bytes);
   },
 
   compress(codec, bytes) {
@@ -85,6 +85,7 @@ const copied = { copyOutputData: true };
 
 type Snappy = typeof import("snappy");
 type Lz4 = typeof import("lz4-napi");
+let loadedCrc32c: typeof import("@node-rs/crc32").crc32c | undefined;
 let loadedSnappy: Snappy | undefined;
 let loadedLz4: Lz4 | undefined;
 

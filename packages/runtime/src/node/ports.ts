@@ -16,16 +16,18 @@ export interface NodePortsOptions {
   readonly compression: Compression;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** See `nodeStores`. */
+  readonly whileStoreOpens?: () => void;
 }
 
 /** @throws {DiskError} when the data directory cannot be made. */
 export function nodePorts(options: NodePortsOptions): Omit<Ports, "network"> {
-  const { dataFolder, compression, logger, metrics } = options;
+  const { dataFolder, compression, logger, metrics, whileStoreOpens } = options;
   return {
     clock: nodeClock,
     entropy: nodeEntropy(),
     disk: nodeDisk(dataFolder),
-    openStore: nodeStores(resolve(dataFolder)),
+    openStore: nodeStores(resolve(dataFolder), whileStoreOpens),
     compression,
     logger,
     metrics,

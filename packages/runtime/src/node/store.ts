@@ -89,21 +89,30 @@ async function syncFolder(path: string): Promise<void> {
   await folder.sync();
 }
 
-/** @param dataFolder absolute path of the data directory, which exists. */
-export function nodeStores(dataFolder: string): OpenKeyValueStore {
+/** LevelDB syncs its own folder; the names on the way to it are ours to make durable. */
+async function makeFolders(dataFolder: string, path: string): Promise<void> {
+  await mkdir(path, { recursive: true, mode: 0o700 });
+  const parents: string[] = [];
+  for (let parent = dirname(path); parent.startsWith(dataFolder); parent = dirname(parent)) parents.push(parent);
+  await Promise.all(parents.map(syncFolder));
+}
+
+/**
+ * @param dataFolder absolute path of the data directory, which exists.
+ * @param whileOpening called when LevelDB has begun to open: a time in which this thread has nothing to do.
+ */
+export function nodeStores(dataFolder: string, whileOpening: () => void = () => {}): OpenKeyValueStore {
   return async (folder) => {
     const path = pathBelow(dataFolder, folder);
-    try {
-      await mkdir(path, { recursive: true, mode: 0o700 });
-      // LevelDB syncs its own folder; the names on the way to it are ours to make durable.
-      for (let parent = dirname(path); parent.startsWith(dataFolder); parent = dirname(parent)) await syncFolder(parent);
-    } catch (error) {
-      throw diskError(error, folder, "make the store's folder");
-    }
-    const { Level } = await import("level");
+    const [made, loaded] = await Promise.allSettled([makeFolders(dataFolder, path), import("level")]);
+    if (made.status === "rejected") throw diskError(made.reason, folder, "make the store's folder");
+    if (loaded.status === "rejected") throw loaded.reason;
+    const { Level } = loaded.value;
     const level = new Level<string, Uint8Array>(path, { keyEncoding: "utf8", valueEncoding: "view", cacheSize: cacheBytes });
     try {
-      await level.open();
+      const opening = level.open();
+      whileOpening();
+      await opening;
     } catch (error) {
       throw storeError(error, folder, "open the store");
     }
