@@ -7,12 +7,21 @@ import type { MessageOf } from "./message.ts";
 import { outcomeOf } from "./quorum.ts";
 import type { CandidateRole, RaftState } from "./state.ts";
 
-/** The leader was not heard of for too long: asks in advance. A node that is no voter stays what it is. */
+/** The leader was not heard of for too long: asks in advance. A node that may not knows of no leader any more, and votes for another. */
 export function tickElection(state: RaftState): void {
   state.electionElapsed += 1;
   if (state.electionElapsed < state.electionTimeout) return;
-  state.restartElectionClock();
-  if (state.isVoter) preCampaign(state);
+  if (mayCampaign(state)) preCampaign(state);
+  else state.becomeFollower(state.term, undefined);
+}
+
+/**
+ * A voter may, and one whose removal is not committed yet: perhaps nobody else has that entry, and it alone can win.
+ * Source: Raft thesis, 4.2.2.
+ */
+export function mayCampaign({ id, log, isVoter }: RaftState): boolean {
+  if (isVoter) return true;
+  return log.configurationIndex > log.commitIndex && log.configurationAt(log.configurationIndex - 1).voters.includes(id);
 }
 
 /** Asks in advance. It keeps its term, so that nobody's is raised by one that cannot win. */

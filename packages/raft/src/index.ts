@@ -1,6 +1,7 @@
 // Consensus: one log on several nodes, as a state machine without time, disk and network. How a record of metadata goes through it:
 // docs/architecture.md. It keeps what it is given and promises what a majority has on its disks.
 
+export { decodeContent, decodeMessage, encodeContent, encodeMessage } from "./codec.ts";
 export { type Configuration, type ConfigurationChange, membersOf } from "./configuration.ts";
 export type { Entry, EntryContent, Snapshot } from "./entry.ts";
 export type { Message, MessageBody, MessageOf } from "./message.ts";

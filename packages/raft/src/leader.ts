@@ -5,10 +5,10 @@ import type { Configuration } from "./configuration.ts";
 import type { EntryContent } from "./entry.ts";
 import type { MessageOf } from "./message.ts";
 import { majority } from "./quorum.ts";
-import { noteRound, sendHeartbeats } from "./reads.ts";
-import { commit, followConfiguration, sendAppends, sendNext } from "./replication.ts";
+import { answerReads, noteRound, sendHeartbeats } from "./reads.ts";
+import { commit, followConfiguration, sendAppend, sendAppends } from "./replication.ts";
 import type { LeaderRole, RaftState } from "./state.ts";
-import { tickTransfer } from "./transfer.ts";
+import { continueTransfer, tickTransfer } from "./transfer.ts";
 
 export function becomeLeader(state: RaftState): void {
   const role: LeaderRole = {
@@ -32,15 +32,15 @@ export function becomeLeader(state: RaftState): void {
 export function appendOwn(state: RaftState, role: LeaderRole, contents: readonly EntryContent[]): void {
   const { log, term } = state;
   for (const content of contents) log.append({ index: log.lastIndex + 1, term, content });
+  followConfiguration(state, role);
   sendAppends(state, role);
 }
 
-/** In force from now on, also for who counts. */
+/** In force from now on, also for who counts: less may be needed than a moment ago. */
 export function appendConfiguration(state: RaftState, role: LeaderRole, configuration: Configuration): void {
-  const { log, term } = state;
-  log.append({ index: log.lastIndex + 1, term, content: { kind: "configuration", configuration } });
-  followConfiguration(state, role);
-  sendAppends(state, role);
+  appendOwn(state, role, [{ kind: "configuration", configuration }]);
+  commitOwn(state, role);
+  answerReads(state, role);
 }
 
 export function tickLeader(state: RaftState, role: LeaderRole): void {
@@ -60,7 +60,9 @@ export function onHeartbeatResponse(state: RaftState, role: LeaderRole, message:
   if (progress === undefined) return;
   progress.heard();
   noteRound(state, role, message);
-  if (progress.matchIndex < state.log.lastIndex) sendNext(state, role, message.from);
+  if (progress.matchIndex < state.log.lastIndex) sendAppend(state, role, message.from, "also empty");
+  // The first word of it may have been lost.
+  continueTransfer(state, role, message.from);
 }
 
 /** Something more of this node's log is on its disk, or one voter less is needed. */

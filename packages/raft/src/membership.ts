@@ -3,7 +3,7 @@
 // Source: Raft thesis 4.1, and the correction of it (raft-dev, 2015).
 
 import { type ConfigurationChange, changed, problemOf } from "./configuration.ts";
-import { appendConfiguration, commitOwn } from "./leader.ts";
+import { appendConfiguration } from "./leader.ts";
 import type { LeaderRole, RaftState } from "./state.ts";
 
 /** @returns why not; undefined when the change is appended, and in force. It is made for good when it is committed. */
@@ -20,6 +20,5 @@ export function proposeChange(state: RaftState, role: LeaderRole, change: Config
     return `learner ${change.node} has come to ${matchIndex}, committed is ${log.commitIndex}`;
   }
   appendConfiguration(state, role, changed(log.configuration, change));
-  commitOwn(state, role);
   return undefined;
 }

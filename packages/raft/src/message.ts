@@ -25,7 +25,7 @@ export type MessageBody =
       readonly entries: readonly Entry[];
       readonly commitIndex: number;
     }
-  /** The sender's log is the leader's up to `matchIndex`, on its disk. */
+  /** The sender's log is the leader's up to `matchIndex`, and so is its disk by the time that this leaves. */
   | { readonly kind: "append-accepted"; readonly matchIndex: number }
   /** What lies at `prevIndex` is not the leader's; the highest place that may be: `hintIndex`, in `hintTerm`. */
   | { readonly kind: "append-rejected"; readonly prevIndex: number; readonly hintIndex: number; readonly hintTerm: number }

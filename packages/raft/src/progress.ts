@@ -68,8 +68,8 @@ export class Progress {
     const mode = this.#mode;
     if (mode.kind === "replicate") {
       while (mode.inFlight.length > 0 && mode.inFlight[0]!.lastIndex <= matchIndex) mode.inFlightBytes -= mode.inFlight.shift()!.bytes;
-    } else if (mode.kind === "probe" || this.matchIndex + 1 >= firstIndex) {
-      // Also before the snapshot has arrived, when an older message has brought it far enough.
+    } else if (mode.kind === "probe" || this.matchIndex >= mode.index || this.matchIndex + 1 >= firstIndex) {
+      // Also before the snapshot has arrived, when an older message has brought it far enough. What follows may be gone again by then.
       this.#mode = { kind: "replicate", inFlight: [], inFlightBytes: 0 };
       this.nextIndex = this.matchIndex + 1;
     }
@@ -81,7 +81,7 @@ export class Progress {
   rejected(prevIndex: number, nextIndex: number): boolean {
     if (prevIndex <= this.matchIndex) return false;
     if (this.#mode.kind === "replicate") {
-      this.probe();
+      this.#probe();
       return true;
     }
     if (this.#mode.kind === "snapshot" || prevIndex !== this.nextIndex - 1) return false;
@@ -98,21 +98,26 @@ export class Progress {
     else if (mode.kind === "replicate" && this.isPaused) mode.inFlightBytes -= mode.inFlight.shift()!.bytes;
   }
 
-  /** What was sent may be lost: looks for the place again. */
-  probe(): void {
-    this.#mode = { kind: "probe", isWaiting: false };
-    this.nextIndex = this.matchIndex + 1;
+  /** What was sent is lost. */
+  lost(): void {
+    if (this.#mode.kind === "replicate") this.#probe();
   }
 
   /** A snapshot did not arrive. */
   snapshotFailed(): void {
-    if (this.#mode.kind === "snapshot") this.probe();
+    if (this.#mode.kind === "snapshot") this.#probe();
   }
 
   /** A snapshot may have arrived and be lost with its receiver, which nobody is told. @param ticksMax it is given up after so many. */
   tickSnapshot(ticksMax: number): void {
     if (this.#mode.kind !== "snapshot") return;
     this.#mode.waitedTicks += 1;
-    if (this.#mode.waitedTicks >= ticksMax) this.probe();
+    if (this.#mode.waitedTicks >= ticksMax) this.#probe();
+  }
+
+  /** Looks for the place where the logs part. */
+  #probe(): void {
+    this.#mode = { kind: "probe", isWaiting: false };
+    this.nextIndex = this.matchIndex + 1;
   }
 }

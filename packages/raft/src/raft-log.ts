@@ -19,9 +19,9 @@ interface ConfigurationAt {
 
 export class RaftLog {
   #snapshot: Snapshot;
-  /** The last one that a leader has sent. */
-  #received: Snapshot | undefined;
-  /** `#entries[at]` has index `snapshot.index + 1 + at`, but for what `compact` keeps below it. */
+  /** One that a leader has sent, until it is on the disk. */
+  #unwritten: Snapshot | undefined;
+  /** `#entries[at]` has index `#base.index + 1 + at`. */
   #entries: Entry[];
   /** Of the entry in front of the first, which a compaction has removed. */
   #base: { readonly index: number; readonly term: number };
@@ -53,8 +53,8 @@ export class RaftLog {
     return this.#snapshot;
   }
 
-  get received(): Snapshot | undefined {
-    return this.#received;
+  get unwrittenSnapshot(): Snapshot | undefined {
+    return this.#unwritten;
   }
 
   /** Of the first entry that is here; above `lastIndex` when none is. */
@@ -119,7 +119,7 @@ export class RaftLog {
     return this.#entries.slice(first, at);
   }
 
-  /** What `bytesMax` of a proposal counts: appended and not committed. O(uncommitted). */
+  /** Of what is appended and not committed. O(uncommitted). */
   get uncommittedBytes(): number {
     let bytes = 0;
     for (let index = this.lastIndex; index > this.#commitIndex; index--) bytes += entryBytes(this.#entries[index - this.firstIndex]!);
@@ -171,8 +171,13 @@ export class RaftLog {
     return true;
   }
 
-  /** The last entry of these that is still the log's is on the disk, and all before it. */
-  persisted(entries: readonly Entry[]): void {
+  /**
+   * A batch is on the disk. The last entry of it that is still the log's is there now, and all before it, unless a snapshot has come meanwhile:
+   * that one will replace everything.
+   */
+  persisted(snapshot: Snapshot | undefined, entries: readonly Entry[]): void {
+    if (snapshot === this.#unwritten) this.#unwritten = undefined;
+    if (this.#unwritten !== undefined) return;
     const last = entries.findLast(({ index, term }) => this.termAt(index) === term);
     if (last !== undefined && last.index > this.#persistedIndex) this.#persistedIndex = last.index;
   }
@@ -187,7 +192,7 @@ export class RaftLog {
   restore(snapshot: Snapshot): void {
     invariant(snapshot.index > this.#commitIndex, `a snapshot at ${snapshot.index} would undo entry ${this.#commitIndex}`);
     this.#snapshot = snapshot;
-    this.#received = snapshot;
+    this.#unwritten = snapshot;
     this.#base = { index: snapshot.index, term: snapshot.term };
     this.#entries = [];
     this.#configurations = [{ index: snapshot.index, configuration: snapshot.configuration }];

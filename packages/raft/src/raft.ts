@@ -7,6 +7,7 @@
 import { invariant, type NodeId } from "@varve/model";
 import {
   hasLease,
+  mayCampaign,
   onPreVoteRequest,
   onPreVoteResponse,
   onTimeoutNow,
@@ -21,6 +22,7 @@ import { followLeader, onAppend, onHeartbeat, onReadResponse, onSnapshot } from 
 import { appendOwn, commitOwn, leaveWhenRemoved, onHeartbeatResponse, tickLeader } from "./leader.ts";
 import { proposeChange } from "./membership.ts";
 import type { Message } from "./message.ts";
+import { problemOf } from "./message-checks.ts";
 import { RaftLog } from "./raft-log.ts";
 import { read } from "./reads.ts";
 import { type HardState, isSameVote, type Ready } from "./ready.ts";
@@ -48,7 +50,6 @@ export class Raft {
   #hardState: HardState;
   /** What the shell is writing. */
   #writing: Ready | undefined;
-  #restored: Snapshot | undefined;
   #hasFailed = false;
 
   constructor(options: RaftOptions, { hardState, snapshot, entries }: Persisted) {
@@ -76,7 +77,7 @@ export class Raft {
 
   /** Whether it leads, also while nothing of its term is committed yet. */
   get isLeader(): boolean {
-    return this.#state.role.kind === "leader";
+    return this.#leader() !== undefined;
   }
 
   /** What may be told to others. */
@@ -95,24 +96,27 @@ export class Raft {
     else tickElection(this.#state);
   }
 
-  /** A message for this node has come. */
-  step(message: Message): void {
-    if (this.#hasFailed) return;
-    invariant(message.to === this.id, `a message for node ${message.to} came to node ${this.id}`);
-    if (message.term > this.#state.term && !this.#newerTerm(message)) return;
-    if (message.term < this.#state.term && !this.#olderTerm(message)) return;
+  /** A message has come. @returns why it is none that a member can have meant for this one, and was dropped; undefined otherwise. */
+  step(message: Message): string | undefined {
+    if (this.#hasFailed) return undefined;
+    const problem = message.to === this.id ? problemOf(message) : `it is for node ${message.to}`;
+    if (problem !== undefined) return problem;
+    if (message.term > this.#state.term && !this.#newerTerm(message)) return undefined;
+    if (message.term < this.#state.term && !this.#olderTerm(message)) return undefined;
     this.#dispatch(message);
+    return undefined;
   }
 
   /** Campaigns without waiting for a time-out: for a quorum that has just been made. */
   campaign(): void {
-    if (this.#hasFailed || this.isLeader || !this.#state.isVoter) return;
+    if (this.#hasFailed || this.isLeader || !mayCampaign(this.#state)) return;
     preCampaign(this.#state);
   }
 
   /**
    * Appends one entry for each payload. They are committed when `Ready.committed` has them; when another leader's entry stands in the place of
    * one, it is lost.
+   * @param payloads of which the caller bounds the size.
    * @param expectedTerm the caller's belief: another term's leadership is another's.
    */
   propose(payloads: readonly Uint8Array[], expectedTerm: number): Proposed {
@@ -120,6 +124,7 @@ export class Raft {
     if (this.#hasFailed) return { kind: "refused", why: "the storage failed" };
     if (role.kind !== "leader" || term !== expectedTerm) return { kind: "refused", why: `this node does not lead in term ${expectedTerm}` };
     if (role.transfer !== undefined) return { kind: "refused", why: "the leadership is being handed over" };
+    if (payloads.length === 0) return { kind: "refused", why: "nothing was proposed" };
     if (log.uncommittedBytes > options.uncommittedBytesMax) return { kind: "refused", why: "too much waits to be committed" };
     const firstIndex = log.lastIndex + 1;
     appendOwn(
@@ -155,19 +160,17 @@ export class Raft {
 
   /** What was sent to a member is lost. */
   unreachable(member: NodeId): void {
-    const progress = this.#leader()?.progress.get(member);
-    if (progress?.kind === "replicate") progress.probe();
+    this.#leader()?.progress.get(member)?.lost();
   }
 
   /** A snapshot did not arrive there. */
   snapshotFailed(member: NodeId): void {
-    const leader = this.#leader();
-    leader?.progress.get(member)?.snapshotFailed();
+    this.#leader()?.progress.get(member)?.snapshotFailed();
   }
 
   /**
-   * What the state machine came to at entry `index`, to be written before `compact`.
-   * @returns undefined when a leader's snapshot has overtaken it.
+   * What the state machine came to at entry `index`, which `advance` has been told of, to be written before `compact`.
+   * @returns undefined when a leader's snapshot has overtaken it, or the configuration of that index is not known here yet.
    */
   snapshotAt(index: number, parts: readonly Uint8Array[]): Snapshot | undefined {
     const { log } = this.#state;
@@ -175,7 +178,8 @@ export class Raft {
     const term = log.termAt(index);
     invariant(term !== undefined && index <= log.deliveredIndex, `a snapshot at ${index}, delivered is ${log.deliveredIndex}`);
     // As of that entry: a change that is only proposed may yet be lost.
-    return { index, term, configuration: log.configurationAt(index), parts };
+    const configuration = log.configurationAt(index);
+    return configuration.voters.length === 0 ? undefined : { index, term, configuration, parts };
   }
 
   /** The snapshot is on the disk: what lies below it may go. */
@@ -192,7 +196,7 @@ export class Raft {
       readStates.length > 0 ||
       log.persistedIndex < log.lastIndex ||
       log.deliveredIndex < log.commitIndex ||
-      this.#newSnapshot() !== undefined ||
+      log.unwrittenSnapshot !== undefined ||
       !isSameVote(this.#hardState, this.#presentHardState())
     );
   }
@@ -202,7 +206,7 @@ export class Raft {
     invariant(this.hasReady, "there is nothing to do");
     const { log } = this.#state;
     const hardState = this.#presentHardState();
-    const snapshot = this.#newSnapshot();
+    const snapshot = log.unwrittenSnapshot;
     const entries = log.slice(log.persistedIndex + 1, log.lastIndex, Number.POSITIVE_INFINITY);
     const ready: Ready = {
       mustWrite: entries.length > 0 || snapshot !== undefined || !isSameVote(this.#hardState, hardState),
@@ -228,8 +232,7 @@ export class Raft {
     if (this.#hasFailed) return;
     const { log } = this.#state;
     if (done.mustWrite) this.#hardState = done.hardState;
-    if (done.snapshot !== undefined) this.#restored = done.snapshot;
-    log.persisted(done.entries);
+    log.persisted(done.snapshot, done.entries);
     const last = done.committed.at(-1);
     if (last !== undefined) log.delivered(last.index);
     const leader = this.#leader();
@@ -328,11 +331,5 @@ export class Raft {
   #presentHardState(): HardState {
     const { term, vote, log } = this.#state;
     return { term, vote, commitIndex: log.commitIndex };
-  }
-
-  /** One that a leader has sent and that is not on this disk yet. */
-  #newSnapshot(): Snapshot | undefined {
-    const { received } = this.#state.log;
-    return received === this.#restored ? undefined : received;
   }
 }

@@ -44,7 +44,7 @@ export function noteRound(state: RaftState, role: LeaderRole, { from, round }: M
 }
 
 /** Answers whose round a majority has answered: each of them still took this node for the leader after the read was asked. */
-function answerReads(state: RaftState, role: LeaderRole): void {
+export function answerReads(state: RaftState, role: LeaderRole): void {
   if (role.reads.length === 0) return;
   const confirmed = agreedIndex(state.log.configuration.voters, (voter) =>
     voter === state.id ? role.round : (role.answered.get(voter) ?? 0),

@@ -29,13 +29,8 @@ export function sendAppends(state: RaftState, role: LeaderRole): void {
   for (const to of role.progress.keys()) sendAppend(state, role, to, "also empty");
 }
 
-/** To one who waits for something: what is next, and be it only the commit index. */
-export function sendNext(state: RaftState, role: LeaderRole, to: NodeId): void {
-  sendAppend(state, role, to, "also empty");
-}
-
-/** @returns whether a message went out. */
-function sendAppend(state: RaftState, role: LeaderRole, to: NodeId, when: "also empty" | "with entries"): boolean {
+/** What is next for one; "also empty" when it waits for something, and be it the commit index. @returns whether a message went out. */
+export function sendAppend(state: RaftState, role: LeaderRole, to: NodeId, when: "also empty" | "with entries"): boolean {
   const progress = role.progress.get(to)!;
   if (progress.isPaused) return false;
   const { log, options } = state;
@@ -70,7 +65,7 @@ export function onAppendAccepted(state: RaftState, role: LeaderRole, { from, mat
   if (!progress.accepted(matchIndex, state.log.firstIndex) && !wasPaused) return;
   if (commit(state, role)) sendAppends(state, role);
   else if (wasPaused) sendAppend(state, role, from, "also empty");
-  while (state.role === role && sendAppend(state, role, from, "with entries"));
+  while (sendAppend(state, role, from, "with entries"));
   continueTransfer(state, role, from);
 }
 

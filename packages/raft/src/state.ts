@@ -128,6 +128,8 @@ export class RaftState {
     if (term === this.term) return;
     this.term = term;
     this.vote = undefined;
+    // What the leader of an earlier term was to be told of this log may be cut off before it leaves.
+    this.outbox = this.outbox.filter(({ kind }) => kind !== "append-accepted");
   }
 
   restartElectionClock(): void {

@@ -15,7 +15,7 @@ export function beginTransfer(state: RaftState, role: LeaderRole, target: NodeId
 
 /** `from` may have come as far as this log goes: then it is its turn. */
 export function continueTransfer(state: RaftState, role: LeaderRole, from: NodeId): void {
-  if (role.transfer?.target !== from || state.role !== role) return;
+  if (role.transfer?.target !== from) return;
   if (role.progress.get(from)?.matchIndex === state.log.lastIndex) state.send(from, { kind: "timeout-now" });
 }
 

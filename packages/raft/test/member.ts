@@ -41,6 +41,8 @@ export class Member {
   /** What is being written. */
   writing: Ready | undefined;
   readonly #options: RaftOptions;
+  /** Nothing that it writes ends before this event. */
+  stuckUntil = 0;
   commitSeen = 0;
   /** It led this term when it was last looked at. */
   ledTerm: number | undefined;

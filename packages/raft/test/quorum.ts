@@ -89,7 +89,8 @@ export class Quorum {
       this.lost.push(message);
       return this.tellOfLosses();
     }
-    member.raft.step(message);
+    const problem = member.raft.step(message);
+    if (problem !== undefined) throw new Violation("soundness", `a ${message.kind} was taken for a wrong one: ${problem}`);
     this.check();
   }
 
@@ -154,7 +155,7 @@ export class Quorum {
     this.cut.clear();
   }
 
-  /** After every event: I1, I5 to I11. */
+  /** After every event: I1, I6 to I11; that nobody cuts at or below its commit index (I5) is an invariant of the log itself. */
   check(): void {
     for (const member of this.alive) {
       const { raft } = member;
@@ -208,6 +209,8 @@ export class Quorum {
     const expected = last?.kind === "configuration" ? last.configuration : snapshot.configuration;
     if (JSON.stringify(expected) !== JSON.stringify(configuration))
       throw new Violation("I10", `node ${id} keeps a configuration that was cut off`);
+    if (snapshot.index > 0 && snapshot.configuration.voters.length === 0)
+      throw new Violation("I11", `node ${id}: a snapshot without voters`);
     const committed = this.#committed.slice(0, snapshot.index).findLast((entry) => entry.configuration !== undefined)?.configuration;
     if (committed === undefined || JSON.stringify(committed) === JSON.stringify(snapshot.configuration)) return;
     throw new Violation("I11", `node ${id}: the snapshot at ${snapshot.index} bears a configuration that is not committed there`);
@@ -254,7 +257,7 @@ export class Quorum {
     const having = voters.filter((voter) => {
       const disk = this.members.get(voter)?.disk;
       return (
-        disk !== undefined && (disk.snapshot.index >= index || disk.entries.some((entry) => entry.index === index && entry.term >= term))
+        disk !== undefined && (disk.snapshot.index >= index || disk.entries.some((entry) => entry.index === index && entry.term === term))
       );
     });
     if (having.length >= majority(voters.length)) return;
@@ -278,16 +281,32 @@ export class Quorum {
     const { kind, term, to } = message;
     const isAhead = kind === "pre-vote-request" || (kind === "pre-vote-response" && message.granted);
     if (!isAhead && term !== disk.hardState.term) {
-      // An older term's message may still leave: it promises nothing new.
+      // An older term's message may still leave, but no promise of that term.
+      if (kind === "append-accepted")
+        throw new Violation("I8", `node ${id} says in term ${disk.hardState.term} what it had in term ${term}`);
+      if (kind === "vote-response" && message.granted) this.#noteVote(id, term, to, to);
       if (term > disk.hardState.term)
         throw new Violation("I3", `node ${id} says ${kind} in term ${term}, on its disk is ${disk.hardState.term}`);
       return;
     }
     if (kind === "vote-response" && message.granted) this.#noteVote(id, term, to, disk.hardState.vote);
     if (kind === "vote-request") this.#noteVote(id, term, id, disk.hardState.vote);
-    if (kind === "append-accepted") {
-      const last = disk.entries.at(-1)?.index ?? disk.snapshot.index;
-      if (last < message.matchIndex) throw new Violation("I8", `node ${id} says that it has ${message.matchIndex}, on its disk is ${last}`);
+    if (kind === "append-accepted") this.#checkAccepted(id, message.matchIndex);
+  }
+
+  /** What is said to be there is on the disk, with nothing missing, and is what the log has. */
+  #checkAccepted(id: NodeId, matchIndex: number): void {
+    const { disk, raft } = this.member(id);
+    for (const [at, { index }] of disk.entries.entries()) {
+      if (index !== disk.snapshot.index + 1 + at)
+        throw new Violation("I11", `node ${id}: on its disk entry ${index} is in the place of ${disk.snapshot.index + 1 + at}`);
+    }
+    if (matchIndex <= disk.snapshot.index) return;
+    const entry = disk.entries[matchIndex - disk.snapshot.index - 1];
+    if (entry === undefined) throw new Violation("I8", `node ${id} says that it has ${matchIndex}, its disk ends before`);
+    const term = raft.log.termAt(matchIndex);
+    if (term !== undefined && entry.term !== term && raft.term === disk.hardState.term) {
+      throw new Violation("I8", `node ${id} says that it has ${matchIndex} of term ${term}, its disk has term ${entry.term}`);
     }
   }
 

@@ -30,7 +30,7 @@ interface Weather {
   readonly overtaken: number;
 }
 
-const eventKinds = ["deliver", "work", "tick", "ask", "die", "rise", "cut"] as const;
+const eventKinds = ["deliver", "work", "tick", "ask", "die", "rise", "cut", "stick"] as const;
 type EventKind = (typeof eventKinds)[number];
 
 function drawWeather(random: (bound: number) => number): Weather {
@@ -43,6 +43,7 @@ function drawWeather(random: (bound: number) => number): Weather {
     die: isCalm ? 0 : random(6),
     rise: 10 + random(20),
     cut: isCalm ? 0 : random(6),
+    stick: isCalm ? 0 : random(4),
   };
   return {
     events: 3_000 + random(5_000),
@@ -86,9 +87,15 @@ function next(quorum: Quorum, random: (bound: number) => number, weather: Weathe
   const member = members[random(members.length)]!;
   switch (drawKind(weather, random)) {
     case "deliver":
-      return quorum.network.length > 0 ? deliver(quorum, random, weather) : work(quorum, member);
+      if (quorum.network.length > 0) deliver(quorum, random, weather);
+      return;
     case "work":
+      if (member.stuckUntil > event) return;
       return work(quorum, member);
+    case "stick":
+      // Its disk takes its time, over elections and snapshots of others.
+      member.stuckUntil = event + random(1_500);
+      return quorum.count("stuck");
     case "tick":
       if (member.isAlive) member.raft.tick();
       return quorum.check();
@@ -137,6 +144,11 @@ function ask(quorum: Quorum, member: Member, random: (bound: number) => number, 
     const targets = [...quorum.members.keys()];
     if (raft.transfer(targets[random(targets.length)]!) === undefined) quorum.count("transfer");
   } else if (what === 8) changeMembers(quorum, member, random);
+  else if (what === 9) {
+    const members = [...quorum.members.keys()];
+    if (random(2) === 0) raft.campaign();
+    else raft.unreachable(members[random(members.length)]!);
+  }
   quorum.check();
 }
 
@@ -150,7 +162,7 @@ function changeMembers(quorum: Quorum, member: Member, random: (bound: number) =
     const node = quorum.members.size + 1;
     if (raft.proposeChange({ kind: "add-learner", node }) === undefined) quorum.add(node);
   } else if (draw === 1 && learners.length > 0) raft.proposeChange({ kind: "promote", node: learners[random(learners.length)]! });
-  else if (voters.length > 2) raft.proposeChange({ kind: "remove", node: known[random(known.length)]! });
+  else if (voters.length > 1) raft.proposeChange({ kind: "remove", node: known[random(known.length)]! });
 }
 
 function die(quorum: Quorum, member: Member, random: (bound: number) => number): void {

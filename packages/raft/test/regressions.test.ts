@@ -275,11 +275,21 @@ test("overrun-step-down: proposals are refused while too much is not committed",
   expect(outcomes.at(-1)).toBe("refused");
 });
 
-test("a learner that is asked for its vote gives it: it may be a voter in a configuration that it has not seen", () => {
-  const quorum = three();
-  const learner = quorum.add(4, { voters: [1, 2, 3], learners: [4] });
-  learner.raft.step(voteRequest(1, 4, 1));
-  expect(learner.raft.ready().messages).toMatchObject([{ kind: "vote-response", granted: true }]);
+test("learner-must-vote: a learner that knows no living leader gives its vote: it may be a voter in a configuration that it has not seen", () => {
+  const quorum = new Quorum([1, 2], generator(1));
+  const leader = quorum.elect(1);
+  quorum.add(3);
+  leader.raft.proposeChange({ kind: "add-learner", node: 3 });
+  quorum.tick(5);
+  quorum.isolate(3);
+  leader.raft.proposeChange({ kind: "promote", node: 3 });
+  quorum.settle();
+  expect(quorum.member(3).raft.log.configuration.learners).toEqual([3]);
+  // The leader dies; the other voter cannot win without the one that does not know yet that it is one.
+  leader.crash(false);
+  quorum.heal();
+  quorum.tick(60);
+  expect(quorum.leaders.map(({ id }) => id)).toEqual([2]);
 });
 
 test("a node that stands in a later term than its leader is let in again", () => {
