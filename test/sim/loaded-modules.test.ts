@@ -23,6 +23,13 @@ const outside: readonly RegExp[] = [
   // The contract as data, for programs that speak gRPC without our code.
   /^packages\/proto\/src\/descriptor\.gen\.ts$/,
 ];
+/**
+ * Consensus is no part of a server before the controller depends on it; until then its own random histories run it (packages/raft/test). From
+ * that day on this says nothing any more, and a seed must load it.
+ */
+function waitsForTheController(path: string): boolean {
+  return path.startsWith("packages/raft/") && !readFileSync(join(root, "packages/controller/package.json"), "utf8").includes("@varve/raft");
+}
 /** Suites for tests. */
 const suites = /^packages\/[a-z-]+\/src\/contract\//;
 
@@ -63,6 +70,6 @@ function modulesThatSeedsLoad(count: number): ReadonlySet<string> {
 
 test("a simulation loads every module of the packages but those that touch the outside world", () => {
   const loaded = modulesThatSeedsLoad(3);
-  const left = modulesWithCode().filter((path) => !loaded.has(path));
+  const left = modulesWithCode().filter((path) => !loaded.has(path) && !waitsForTheController(path));
   expect(left.filter((path) => !outside.some((pattern) => pattern.test(path)))).toEqual([]);
 });

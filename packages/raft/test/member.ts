@@ -66,6 +66,7 @@ export class Member {
     this.raft = new Raft(this.#options, this.disk);
     this.applied = appliedOf(this.disk.snapshot);
     this.commitSeen = 0;
+    this.ledTerm = undefined;
     this.isAlive = true;
   }
 

@@ -216,7 +216,9 @@ export class Quorum {
     throw new Violation("I11", `node ${id}: the snapshot at ${snapshot.index} bears a configuration that is not committed there`);
   }
 
-  #checkLeader({ id, raft }: Member): void {
+  #checkLeader({ id, raft, disk }: Member): void {
+    // The only voter leads at once; should it die before its vote is on its disk, it has told nobody, and another may lead that term.
+    if (disk.hardState.term !== raft.term) return;
     const known = this.#leaders.get(raft.term);
     if (known === undefined) {
       this.count("elected");
