@@ -6,7 +6,7 @@ import type { Message } from "./message.ts";
 const termMax = Number.MAX_SAFE_INTEGER - 1;
 
 /** @returns what is wrong with it; undefined when nothing is. */
-export function problemOf(message: Message): string | undefined {
+export function messageProblem(message: Message): string | undefined {
   for (const [name, value] of Object.entries(message)) {
     if (typeof value === "number" && !(Number.isSafeInteger(value) && value >= 0)) return `its ${name} is ${value}`;
   }

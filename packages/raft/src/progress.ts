@@ -34,10 +34,6 @@ export class Progress {
     this.#limits = limits;
   }
 
-  get kind(): Mode["kind"] {
-    return this.#mode.kind;
-  }
-
   /** Nothing goes there before it has answered. */
   get isPaused(): boolean {
     const mode = this.#mode;

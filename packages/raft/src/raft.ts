@@ -22,7 +22,7 @@ import { followLeader, onAppend, onHeartbeat, onReadResponse, onSnapshot } from 
 import { appendOwn, commitOwn, leaveWhenRemoved, onHeartbeatResponse, tickLeader } from "./leader.ts";
 import { proposeChange } from "./membership.ts";
 import type { Message } from "./message.ts";
-import { problemOf } from "./message-checks.ts";
+import { messageProblem } from "./message-checks.ts";
 import { RaftLog } from "./raft-log.ts";
 import { read } from "./reads.ts";
 import { type HardState, isSameVote, type Ready } from "./ready.ts";
@@ -99,7 +99,7 @@ export class Raft {
   /** A message has come. @returns why it is none that a member can have meant for this one, and was dropped; undefined otherwise. */
   step(message: Message): string | undefined {
     if (this.#hasFailed) return undefined;
-    const problem = message.to === this.id ? problemOf(message) : `it is for node ${message.to}`;
+    const problem = message.to === this.id ? messageProblem(message) : `it is for node ${message.to}`;
     if (problem !== undefined) return problem;
     if (message.term > this.#state.term && !this.#newerTerm(message)) return undefined;
     if (message.term < this.#state.term && !this.#olderTerm(message)) return undefined;

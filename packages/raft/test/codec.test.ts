@@ -132,12 +132,9 @@ test("a message of another version is told from one that is damaged", () => {
   expect(tried(() => decodeMessage(later))).toBe("UNSUPPORTED_VERSION");
 });
 
-test("a node that is in a configuration twice, and terms that fall, are refused", () => {
+test("a node that is in a configuration twice is refused", () => {
   const twice: EntryContent = { kind: "configuration", configuration: { voters: [1, 2], learners: [2] } };
   expect(tried(() => decodeContent(encodeContent(twice)))).toBe("INVALID_REQUEST");
-  const falling = [5, 4].map((term, at) => ({ index: 8 + at, term, content: { kind: "empty" } as const }));
-  const sent: Message = { kind: "append", from: 1, to: 2, term: 9, prevIndex: 7, prevTerm: 4, commitIndex: 0, entries: falling };
-  expect(tried(() => decodeMessage(encodeMessage(sent)))).toBe("INVALID_REQUEST");
 });
 
 test("the layout is what it was: nodes of two builds talk to each other", () => {

@@ -1,8 +1,7 @@
 // Quorum arithmetic against a slow version that anybody believes: it tries every majority.
 
 import { expect, test } from "vitest";
-import { agreedIndex, majority } from "../src/index.ts";
-import { outcomeOf } from "../src/quorum.ts";
+import { agreedIndex, majority, outcomeOf } from "../src/quorum.ts";
 import { generator } from "./random-history.ts";
 
 /** Every set of voters that is more than half of them. */

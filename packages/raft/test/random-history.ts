@@ -1,20 +1,16 @@
 // One seed's history: which event comes next is drawn, and when it is over everything is healed and must work.
 
+import { Random } from "@varve/sim";
 import { expect } from "vitest";
 import { type Member, payload } from "./member.ts";
 import { Quorum } from "./quorum.ts";
 
 export type HistoryCounts = ReadonlyMap<string, number>;
 
-/** A generator of whole numbers that is the same everywhere (mulberry32). */
+/** The simulator's random numbers, as a member takes them. */
 export function generator(seed: number): (bound: number) => number {
-  let state = seed >>> 0;
-  return (bound) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296) * bound);
-  };
+  const random = new Random(seed);
+  return (bound) => random.below(bound);
 }
 
 const membersMax = 7;

@@ -29,6 +29,8 @@ test(`${seeds} random histories keep every invariant, and every kind of event ha
     "snapshot",
     "restored",
     "transfer",
+    "lost",
+    "stuck",
   ];
   for (const event of events) expect(total.get(event) ?? 0, event).toBeGreaterThan(20);
 });

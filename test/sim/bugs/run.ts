@@ -1,6 +1,6 @@
 // Planted bugs: each patch of this folder is applied to a copy of the tree, and the general checks (random seeds of the simulation, random
-// histories of the log; of a quorum, where consensus is patched) run in the copy until one of them fails. A bug that none finds, or a patch that no longer applies, is a failure;
-// so is a finding where nothing is wrong. `node test/sim/bugs/run.ts [part of a name …]`.
+// histories of the log; of a quorum, where consensus is patched) run in the copy until one of them fails. A bug that none finds, or a patch
+// that no longer applies, is a failure; so is a finding where nothing is wrong. `node test/sim/bugs/run.ts [part of a name …]`.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
